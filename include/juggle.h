@@ -1,0 +1,30 @@
+/* Juggle: asyncio for C.
+ *
+ * Conventions, stated once:
+ * - A call fails with -1 or NULL and errno; jg_error_text() says in words what errno cannot.
+ * - Every entry says whether it waits. Between two calls that wait, a task runs undisturbed by other tasks.
+ * - Calls that wait fail with ECANCELED once their task is cancelled, with ETIMEDOUT past an enclosing deadline; entries list only further errors. Success leaves errno as it was.
+ * - Bugs of the caller (awaiting twice, waiting outside jg_run, a stale handle) abort with one sentence on stderr.
+ * - Seconds are double, sizes are bytes, text is NUL-terminated; what is not said to be owned is borrowed for the call.
+ * - The zero value of a public struct is ready to use; fields marked private are the library's.
+ * - Options are designated initialisers after the arguments: jg_create_task(fn, arg, .name = "reader").
+ *   The function with _with at its end takes them as a struct, for C++ and bindings.
+ * - Tasks, streams and servers belong to the thread of their loop. */
+#ifndef JUGGLE_H
+#define JUGGLE_H
+
+#include <juggle/common.h>
+#include <juggle/context.h>
+#include <juggle/error.h>
+#include <juggle/future.h>
+#include <juggle/gather.h>
+#include <juggle/group.h>
+#include <juggle/loop.h>
+#include <juggle/memory.h>
+#include <juggle/server.h>
+#include <juggle/stream.h>
+#include <juggle/task.h>
+#include <juggle/timeout.h>
+#include <juggle/transport.h>
+
+#endif

@@ -1,0 +1,66 @@
+/* Operations: the part that both pollers share. */
+#include "loop/internal.h"
+
+#include "base/diagnostics.h"
+
+void jg__operation_done(jg_operation *operation, int result)
+{
+    operation->state = JG__IDLE;
+    operation->more = false;
+    operation->done(operation, result);
+}
+
+static void call_done(void *arg)
+{
+    jg_operation *operation = arg;
+    jg__operation_done(operation, operation->result);
+}
+
+void jg__operation_complete(jg_loop *loop, jg_operation *operation, int result)
+{
+    operation->result = result;
+    operation->state = JG__COMPLETED;
+    operation->handle.fn = call_done;
+    operation->handle.arg = operation;
+    jg__queue_append(&loop->ready, &operation->handle);
+}
+
+void jg_submit(jg_loop *loop, jg_operation *operation)
+{
+    jg__submit(loop, operation, 0);
+}
+
+void jg__submit(jg_loop *loop, jg_operation *operation, unsigned char flags)
+{
+    if (operation->state != JG__IDLE)
+        jg__die("jg_submit: the operation on fd %d is under way already", operation->fd);
+    loop->statistics.operations++;
+    operation->result = 0;
+    operation->flags = flags;
+    operation->handle.next = NULL;
+    operation->state = JG__SUBMITTED;
+    loop->poller->submit(loop, operation);
+}
+
+bool jg__operation_try(jg_loop *loop, jg_operation *operation)
+{
+    if (!loop->poller->attempt)
+        return false;
+    operation->result = 0;
+    operation->flags = 0;
+    return loop->poller->attempt(loop, operation);
+}
+
+void jg_cancel_operation(jg_loop *loop, jg_operation *operation)
+{
+    if (operation->state == JG__IDLE || operation->state == JG__COMPLETED || operation->flags & JG__CANCELLED)
+        return;
+    operation->flags |= JG__CANCELLED;
+    loop->poller->cancel(loop, operation);
+}
+
+void jg_forget_fd(jg_loop *loop, int fd)
+{
+    if (loop->poller->forget)
+        loop->poller->forget(loop, fd);
+}

@@ -1,0 +1,143 @@
+/* The system calls behind the operations. */
+#include "loop/perform.h"
+
+#include <errno.h>
+#include <limits.h>
+
+/* What a system call returned, as a result of an operation. */
+static int result_of(ssize_t returned)
+{
+    if (returned >= 0)
+        return (int)returned;
+    return errno == EAGAIN || errno == EWOULDBLOCK ? JG__AGAIN : -errno;
+}
+
+/* Results are ints. */
+static size_t clamp(size_t length)
+{
+    return length < INT_MAX ? length : INT_MAX;
+}
+
+int jg__receive(int fd, void *buffer, size_t length)
+{
+    ssize_t count;
+    do
+        count = recv(fd, buffer, clamp(length), 0);
+    while (count < 0 && errno == EINTR);
+    return result_of(count);
+}
+
+/* A connection that was given up before it was accepted is no failure of the listener (accept(2) lists these). */
+static bool connection_vanished(int error)
+{
+    return error == ECONNABORTED || error == EINTR || error == EPROTO || error == ENETDOWN || error == ENOPROTOOPT ||
+           error == EHOSTDOWN || error == ENONET || error == EHOSTUNREACH || error == ENETUNREACH;
+}
+
+int jg__accept(int fd)
+{
+    int connection;
+    do
+        connection = accept4(fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    while (connection < 0 && connection_vanished(errno));
+    return result_of(connection);
+}
+
+int jg__poll_now(int fd, short events)
+{
+    struct pollfd poll_fd = {.fd = fd, .events = events};
+    int count;
+    do
+        count = poll(&poll_fd, 1, 0);
+    while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return -errno;
+    return poll_fd.revents & POLLNVAL ? -EBADF : poll_fd.revents;
+}
+
+static int connect_once(jg_operation *operation, bool resumed)
+{
+    int error = 0;
+    socklen_t length = sizeof error;
+    if (resumed)
+        return getsockopt(operation->fd, SOL_SOCKET, SO_ERROR, &error, &length) < 0 ? -errno : -error;
+    if (connect(operation->fd, operation->address, operation->address_length) == 0)
+        return 0;
+    return errno == EINPROGRESS || errno == EINTR ? JG__AGAIN : -errno;
+}
+
+/* Counts what was sent; a short send means that the socket is full. An error after a part is for the next send. */
+static int count_sent(jg_operation *operation, int sent, size_t left)
+{
+    if (sent < 0)
+        return sent != JG__AGAIN && operation->result > 0 ? operation->result : sent;
+    operation->result += sent;
+    return (size_t)sent == left ? operation->result : JG__AGAIN;
+}
+
+static int send_once(jg_operation *operation)
+{
+    size_t left = clamp(operation->length) - (size_t)operation->result;
+    ssize_t sent;
+    do
+        sent = send(operation->fd, (char *)operation->buffer + operation->result, left, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return count_sent(operation, result_of(sent), left);
+}
+
+static size_t length_of(const struct msghdr *message)
+{
+    size_t length = 0;
+    for (size_t i = 0; i < message->msg_iovlen; i++)
+        length += message->msg_iov[i].iov_len;
+    return length;
+}
+
+/* Takes what was sent off the message. */
+static void advance(struct msghdr *message, size_t sent)
+{
+    message->msg_control = NULL;
+    message->msg_controllen = 0;
+    while (message->msg_iovlen && sent >= message->msg_iov->iov_len) {
+        sent -= message->msg_iov->iov_len;
+        message->msg_iov++;
+        message->msg_iovlen--;
+    }
+    if (message->msg_iovlen) {
+        message->msg_iov->iov_base = (char *)message->msg_iov->iov_base + sent;
+        message->msg_iov->iov_len -= sent;
+    }
+}
+
+static int send_message_once(jg_operation *operation)
+{
+    size_t left = length_of(operation->message);
+    ssize_t sent;
+    do
+        sent = sendmsg(operation->fd, operation->message, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    if (sent > 0 && (size_t)sent < left)
+        advance(operation->message, (size_t)sent);
+    return count_sent(operation, result_of(sent), left);
+}
+
+int jg__perform(jg_operation *operation, bool resumed)
+{
+    switch (operation->opcode) {
+    case JG_OP_POLL: {
+        int events = jg__poll_now(operation->fd, operation->events);
+        return events ? events : JG__AGAIN;
+    }
+    case JG_OP_ACCEPT:
+        return jg__accept(operation->fd);
+    case JG_OP_CONNECT:
+        return connect_once(operation, resumed);
+    case JG_OP_RECV:
+        return jg__receive(operation->fd, operation->buffer, operation->length);
+    case JG_OP_SEND:
+        return send_once(operation);
+    case JG_OP_SENDMSG:
+        return send_message_once(operation);
+    }
+    return -EINVAL;
+}

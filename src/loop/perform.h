@@ -1,0 +1,19 @@
+/* The system calls behind the operations, for pollers that make them themselves. */
+#ifndef JUGGLE_LOOP_PERFORM_H
+#define JUGGLE_LOOP_PERFORM_H
+
+#include <juggle/loop.h>
+
+/* Makes one system call. Returns the result of what is complete, a negated errno, or JG__AGAIN when the fd has to become ready first; a send keeps
+ * what it has sent in operation->result. `resumed`: a connect has been started and its fd is ready. */
+enum { JG__AGAIN = -4096 };
+int jg__perform(jg_operation *operation, bool resumed);
+
+/* recv, accept4 for multishot operations: a count or an fd, a negated errno, or JG__AGAIN. */
+int jg__receive(int fd, void *buffer, size_t length);
+int jg__accept(int fd);
+
+/* The poll(2) events that hold on the fd now, or a negated errno. */
+int jg__poll_now(int fd, short events);
+
+#endif
