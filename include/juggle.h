@@ -3,7 +3,8 @@
  * Conventions, stated once:
  * - A call fails with -1 or NULL and errno; jg_error_text() says in words what errno cannot.
  * - Every entry says whether it waits. Between two calls that wait, a task runs undisturbed by other tasks.
- * - Calls that wait fail with ECANCELED once their task is cancelled, with ETIMEDOUT past an enclosing deadline; entries list only further errors. Success leaves errno as it was.
+ * - Calls that wait fail with ECANCELED once their task is cancelled, with ETIMEDOUT past an enclosing deadline;
+ * entries list only further errors. Success leaves errno as it was.
  * - Bugs of the caller (awaiting twice, waiting outside jg_run, a stale handle) abort with one sentence on stderr.
  * - Seconds are double, sizes are bytes, text is NUL-terminated; what is not said to be owned is borrowed for the call.
  * - The zero value of a public struct is ready to use; fields marked private are the library's.

@@ -12,8 +12,8 @@ typedef struct jg_context_var {
     void *fallback; /* what jg_context_get returns where nothing was set */
 } jg_context_var;
 
-/* Sets the value for the running task and for tasks that it creates from now on; what runs already keeps its own. Allocates; the pointer is not
- * owned. Never waits. Returns 0, or -1 with ENOMEM. asyncio: ContextVar.set. */
+/* Sets the value for the running task and for tasks that it creates from now on; what runs already keeps its own.
+ * Allocates; the pointer is not owned. Never waits. Returns 0, or -1 with ENOMEM. asyncio: ContextVar.set. */
 JG_API int jg_context_set(jg_context_var *variable, void *value);
 
 /* The value, or the variable's fallback. Never waits. asyncio: ContextVar.get. */

@@ -6,13 +6,13 @@
 
 JG_BEGIN
 
-/* The last failure of a call of this library in this task (outside a task: in this thread), in words: what was tried, with what, and what
- * the resolver or the kernel answered. "" before the first. Valid until the next failure in the same task; lives at
- * most as long as the task. Never waits, never fails, leaves errno. */
+/* The last failure of a call of this library in this task (outside a task: in this thread), in words: what was tried,
+ * with what, and what the resolver or the kernel answered. "" before the first. Valid until the next failure in the
+ * same task; lives at most as long as the task. Never waits, never fails, leaves errno. */
 JG_API const char *jg_error_text(void);
 
-/* What is reported when nobody is there to be told: the failure of a detached task or of a connection handler, a task that its creator
- * never awaited, a server without fds, a task that ignores its cancellation. */
+/* What is reported when nobody is there to be told: the failure of a detached task or of a connection handler, a task
+ * that its creator never awaited, a server without fds, a task that ignores its cancellation. */
 typedef struct jg_report {
     const char *message;   /* one sentence, without a newline; valid during the call */
     const char *task_name; /* whose failure, or NULL */

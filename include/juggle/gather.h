@@ -6,17 +6,19 @@
 
 JG_BEGIN
 
-/* Waits for all tasks, consumes them, and returns 0. The first failure in time cancels the rest; when all have ended, it is returned: -1 with its errno.
- * A NULL among them is a child that failed with the errno of its creation. Tasks created among the arguments start in the order in which they stand.
- * When the waiter is interrupted, the tasks are cancelled and waited for; the result is their first failure, unless that is ECANCELED:
- * then the waiter's own reason. asyncio: gather. */
+/* Waits for all tasks, consumes them, and returns 0. The first failure in time cancels the rest; when all have ended,
+ * it is returned: -1 with its errno. A NULL among them is a child that failed with the errno of its creation. Tasks
+ * created among the arguments start in the order in which they stand. When the waiter is interrupted, the tasks are
+ * cancelled and waited for; the result is their first failure, unless that is ECANCELED: then the waiter's own reason.
+ * asyncio: gather. */
 #define jg_gather(...) \
     jg_gather_with((jg_task *[]){__VA_ARGS__}, sizeof((jg_task *[]){__VA_ARGS__}) / sizeof(jg_task *), NULL)
 
 typedef struct jg_gather_options {
     size_t size;
     int *results; /* an int for each task: what it returned, or its negated errno; NULL: not wanted */
-    bool all;     /* a failure cancels nothing and is no failure of gather's: look at the results. asyncio: return_exceptions */
+    bool all;     /* a failure cancels nothing and is no failure of gather's: look at the results. asyncio:
+                     return_exceptions */
 } jg_gather_options;
 
 /* The same for an array, with options. */
@@ -30,8 +32,8 @@ typedef enum jg_wait_until {
 } jg_wait_until;
 
 /* Waits until as many of the tasks have ended as asked. Borrows: consumes and cancels nothing, also when interrupted.
- * Returns how many of them have ended by now (see jg_task_done); -1 with ECANCELED, ETIMEDOUT; EINVAL when count is 0 or a task is NULL.
- * asyncio: wait. */
+ * Returns how many of them have ended by now (see jg_task_done); -1 with ECANCELED, ETIMEDOUT; EINVAL when count is 0
+ * or a task is NULL. asyncio: wait. */
 JG_API int jg_wait(jg_task *const *tasks, size_t count, jg_wait_until until) JG_MUST_USE;
 
 JG_END

@@ -18,27 +18,27 @@ typedef struct jg_group {
     void *reserved[4];
 } jg_group;
 
-/* A group that is left together with its scope: it cancels what still runs and waits for it, shielded, without a limit. Declare it after what its
- * children use: C cleans up in reverse order. */
+/* A group that is left together with its scope: it cancels what still runs and waits for it, shielded, without a limit.
+ * Declare it after what its children use: C cleans up in reverse order. */
 #define jg_autogroup __attribute__((cleanup(jg_group_autoptr))) jg_group
 
 /* Starts fn(arg) as a child; the options are those of jg_create_task. Never waits.
- * Returns 0; -1 with ENOMEM, EINVAL; the failure sticks, cancels the rest, and is what jg_group_wait returns. In a group that is cancelled the
- * child starts cancelled. asyncio: TaskGroup.create_task. */
+ * Returns 0; -1 with ENOMEM, EINVAL; the failure sticks, cancels the rest, and is what jg_group_wait returns. In a
+ * group that is cancelled the child starts cancelled. asyncio: TaskGroup.create_task. */
 #define jg_group_start(group, fn, arg, ...) \
     jg_group_start_with(group, fn, arg,     \
                         &(jg_task_options){.size = sizeof(jg_task_options), JG_TASK_NAME(#fn) __VA_ARGS__})
 JG_API int jg_group_start_with(jg_group *group, jg_coroutine fn, void *arg, const jg_task_options *options);
 
-/* Waits for all children; the group is as new afterwards. Returns 0; -1 with the errno of the first failure in time, which cancelled
- * the rest. When the waiter is interrupted: as jg_await. ECANCELED from a child that the group cancelled is no failure.
- * asyncio: the end of `async with TaskGroup()`. */
+/* Waits for all children; the group is as new afterwards. Returns 0; -1 with the errno of the first failure in time,
+ * which cancelled the rest. When the waiter is interrupted: as jg_await. ECANCELED from a child that the group
+ * cancelled is no failure. asyncio: the end of `async with TaskGroup()`. */
 JG_API int jg_group_wait(jg_group *group) JG_MUST_USE;
 
-/* Waits for the next child to end and hands it out: *result gets what it returned or its negated errno, *arg (if not NULL) the argument it was
- * started with. Once called, a child's failure no longer cancels the rest: the caller decides. A child that was cancelled is handed out too.
- * Returns 1; 0 when there are no more; -1 with ECANCELED, ETIMEDOUT, nothing handed out and the children left running.
- * asyncio: as_completed. */
+/* Waits for the next child to end and hands it out: *result gets what it returned or its negated errno, *arg (if not
+ * NULL) the argument it was started with. Once called, a child's failure no longer cancels the rest: the caller
+ * decides. A child that was cancelled is handed out too. Returns 1; 0 when there are no more; -1 with ECANCELED,
+ * ETIMEDOUT, nothing handed out and the children left running. asyncio: as_completed. */
 JG_API int jg_group_next(jg_group *group, int *result, void **arg) JG_MUST_USE;
 
 /* Cancels all children, those to come included, until jg_group_wait. Never waits. */

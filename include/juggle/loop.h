@@ -3,7 +3,8 @@
  * One turn of the loop is: poll the kernel, queue the callbacks of what happened, queue the timers that are due, then
  * run exactly those callbacks that were ready at that moment, first in first out. What they schedule runs in the next
  * turn. Callbacks run on the stack of whoever runs the loop, one after the other, never inside the call that caused
- * them. A loop belongs to one thread: the one that first runs it, which closes it too unless it has ended before. Only jg_call_soon_threadsafe may be called from others.
+ * them. A loop belongs to one thread: the one that first runs it, which closes it too unless it has ended before. Only
+ * jg_call_soon_threadsafe may be called from others.
  *
  * Handles, timers and operations are structs of the caller's; nothing is copied or allocated, so scheduling cannot
  * fail. Their memory has to stay where it is until the callback has run or was cancelled. Zero-initialise them, set
@@ -32,7 +33,7 @@ typedef struct jg_handle {
 /* A callback with a time. asyncio: TimerHandle. */
 typedef struct jg_timer {
     jg_handle handle;
-    int64_t when;            /* private: nanoseconds of the loop's clock */
+    int64_t when;               /* private: nanoseconds of the loop's clock */
     struct jg_timer_slot *slot; /* private: where it is queued, NULL when it is not */
 } jg_timer;
 
@@ -45,9 +46,9 @@ typedef struct jg_loop_options {
 } jg_loop_options;
 
 /* Creates a loop; jg_loop_close frees it. It may be created on one thread and run on another.
- * Returns NULL with ENOMEM, EMFILE, ENFILE; EINVAL when the poller has no such name; ENOTSUP when io_uring was asked for
- * by name and is not allowed or not built in. Without a name the fall-back to epoll is silent.
- * asyncio: new_event_loop. */
+ * Returns NULL with ENOMEM, EMFILE, ENFILE; EINVAL when the poller has no such name; ENOTSUP when io_uring was asked
+ * for by name and is not allowed or not built in. Without a name the fall-back to epoll is silent. asyncio:
+ * new_event_loop. */
 #define jg_loop_new(...) jg_loop_new_with(JG_OPTIONS(jg_loop_options, __VA_ARGS__))
 JG_API jg_loop *jg_loop_new_with(const jg_loop_options *options) JG_MUST_USE;
 
@@ -55,7 +56,10 @@ JG_API jg_loop *jg_loop_new_with(const jg_loop_options *options) JG_MUST_USE;
  * for, their callbacks are not called. Aborts when the loop is running. Accepts NULL, preserves errno.
  * asyncio: loop.close. */
 JG_API void jg_loop_close(jg_loop *loop);
-static inline void jg_loop_autoptr(jg_loop **loop) { jg_loop_close(*loop); }
+static inline void jg_loop_autoptr(jg_loop **loop)
+{
+    jg_loop_close(*loop);
+}
 
 /* The loop that runs on this thread, or NULL. asyncio: get_running_loop. */
 JG_API jg_loop *jg_get_running_loop(void);
@@ -89,12 +93,15 @@ JG_API double jg_loop_time(const jg_loop *loop);
 /* Queues the handle for the next turn. A handle that is queued already stays where it is. asyncio: call_soon. */
 JG_API void jg_call_soon(jg_loop *loop, jg_handle *handle);
 
-/* Takes the handle out of whatever queue it is in; a handle that is in none is left alone. The callback will not run. O(1).
- * asyncio: Handle.cancel. */
+/* Takes the handle out of whatever queue it is in; a handle that is in none is left alone. The callback will not run.
+ * O(1). asyncio: Handle.cancel. */
 JG_API void jg_handle_cancel(jg_loop *loop, jg_handle *handle);
 
 /* Is it queued? */
-static inline bool jg_handle_pending(const jg_handle *handle) { return handle->next != NULL; }
+static inline bool jg_handle_pending(const jg_handle *handle)
+{
+    return handle->next != NULL;
+}
 
 /* Like jg_call_soon, from any thread and from signal handlers; wakes a loop that sleeps. The handle must not be
  * scheduled already. asyncio: call_soon_threadsafe. */
@@ -106,7 +113,8 @@ JG_API void jg_call_soon_threadsafe(jg_loop *loop, jg_handle *handle);
 JG_API void jg_call_later(jg_loop *loop, jg_timer *timer, double delay);
 JG_API void jg_call_at(jg_loop *loop, jg_timer *timer, double when);
 
-/* Cancels a timer that is pending or already queued to run; does nothing otherwise. O(1). asyncio: TimerHandle.cancel. */
+/* Cancels a timer that is pending or already queued to run; does nothing otherwise. O(1). asyncio: TimerHandle.cancel.
+ */
 JG_API void jg_timer_cancel(jg_loop *loop, jg_timer *timer);
 
 /* ---- Watching fds ---- */
@@ -160,16 +168,16 @@ struct jg_operation {
      * length; 0 is end of file. If `offer` is set, it is asked first for memory of the owner's to receive into: it
      * returns it and sets *length, or returns NULL for none. It must not submit or cancel. */
     void *(*offer)(jg_operation *operation, size_t *length);
-    bool more;             /* in `done`: another call will follow */
-    unsigned char state;   /* private */
-    unsigned char flags;   /* private */
-    int result;            /* private */
-    jg_handle handle;      /* private */
-    void *reserved[2];     /* private */
+    bool more;           /* in `done`: another call will follow */
+    unsigned char state; /* private */
+    unsigned char flags; /* private */
+    int result;          /* private */
+    jg_handle handle;    /* private */
+    void *reserved[2];   /* private */
 };
 
-/* Starts it; `done` is called from a later turn, never from inside this call, even if it completed at once. Errors of any
- * kind come as the result. */
+/* Starts it; `done` is called from a later turn, never from inside this call, even if it completed at once. Errors of
+ * any kind come as the result. */
 JG_API void jg_submit(jg_loop *loop, jg_operation *operation);
 
 /* Asks for its end. `done` is still called: with -ECANCELED, or with what happened if that was faster (of a send: the
@@ -177,7 +185,8 @@ JG_API void jg_submit(jg_loop *loop, jg_operation *operation);
  * the operation isn't under way. */
 JG_API void jg_cancel_operation(jg_loop *loop, jg_operation *operation);
 
-/* Tells the loop that an fd, used in operations that are all done, is about to be closed, so that a later fd of the same number starts afresh. */
+/* Tells the loop that an fd, used in operations that are all done, is about to be closed, so that a later fd of the
+ * same number starts afresh. */
 JG_API void jg_forget_fd(jg_loop *loop, int fd);
 
 /* ---- Around the poll ---- */
@@ -192,25 +201,25 @@ typedef struct jg_loop_hooks {
 /* Sets the hooks (copied); NULL removes them. */
 JG_API void jg_loop_set_hooks(jg_loop *loop, const jg_loop_hooks *hooks);
 
-/* For a loop inside another one. The fd becomes readable when something happened in the kernel. Before the outer loop sleeps, it calls
- * jg_loop_prepare, which hands pending work to the kernel and returns how many seconds it may sleep at most (negative: for
- * ever; 0: something is ready); then jg_loop_run_once(loop, 0). */
+/* For a loop inside another one. The fd becomes readable when something happened in the kernel. Before the outer loop
+ * sleeps, it calls jg_loop_prepare, which hands pending work to the kernel and returns how many seconds it may sleep at
+ * most (negative: for ever; 0: something is ready); then jg_loop_run_once(loop, 0). */
 JG_API int jg_loop_fileno(const jg_loop *loop);
 JG_API double jg_loop_prepare(jg_loop *loop);
 
 /* ---- Counters ---- */
 
 typedef struct jg_loop_statistics {
-    uint64_t turns;            /* turns made */
-    uint64_t polls;            /* system calls that waited for or fetched events */
-    uint64_t callbacks;        /* handles run */
-    uint64_t operations;       /* operations submitted */
-    uint64_t completions;      /* completions fetched from the kernel, or events of epoll */
-    uint64_t multishots_armed; /* io_uring: multishot operations handed to the kernel */
-    uint64_t buffers_received; /* io_uring: receives that used the buffer ring */
+    uint64_t turns;             /* turns made */
+    uint64_t polls;             /* system calls that waited for or fetched events */
+    uint64_t callbacks;         /* handles run */
+    uint64_t operations;        /* operations submitted */
+    uint64_t completions;       /* completions fetched from the kernel, or events of epoll */
+    uint64_t multishots_armed;  /* io_uring: multishot operations handed to the kernel */
+    uint64_t buffers_received;  /* io_uring: receives that used the buffer ring */
     uint64_t buffers_exhausted; /* io_uring: receives that found the buffer ring empty */
-    uint64_t registrations;    /* epoll: epoll_ctl calls */
-    uint64_t timers;           /* timers run */
+    uint64_t registrations;     /* epoll: epoll_ctl calls */
+    uint64_t timers;            /* timers run */
 } jg_loop_statistics;
 
 /* The counters since the loop was made. */

@@ -8,8 +8,8 @@ JG_BEGIN
 
 typedef struct jg_server jg_server;
 
-/* Serves one connection, in a task of its own. The stream belongs to the server: it is flushed and closed when the handler returns. A failure (-1) goes
- * to the error handler. */
+/* Serves one connection, in a task of its own. The stream belongs to the server: it is flushed and closed when the
+ * handler returns. A failure (-1) goes to the error handler. */
 typedef int (*jg_connection_handler)(jg_stream *client, void *arg);
 
 typedef struct jg_server_options {
@@ -20,22 +20,23 @@ typedef struct jg_server_options {
     bool reuse_port;          /* SO_REUSEPORT */
     bool paused;              /* begin with jg_start_serving or jg_serve_forever instead of at once */
     bool keep_alive;          /* SO_KEEPALIVE on connections */
-    int fd;                   /* above 0: serve this listening socket instead of host and port; the server owns it from now on */
-    size_t max_connections;   /* 0: no limit; above it, connections wait in the backlog */
-    double idle_timeout;      /* seconds a read may wait before it fails with ETIMEDOUT; 0: no limit */
-    double write_timeout;     /* seconds a write, drain, flush or close may wait; 0: no limit */
-    double grace;             /* seconds that handlers get to finish when the server closes; 0: cancel at once; default 0 */
-    size_t stack_size;        /* of handlers, bytes; 0: 256 KiB */
-    size_t high_water;        /* as in jg_stream_options */
+    int fd; /* above 0: serve this listening socket instead of host and port; the server owns it from now on */
+    size_t max_connections; /* 0: no limit; above it, connections wait in the backlog */
+    double idle_timeout;    /* seconds a read may wait before it fails with ETIMEDOUT; 0: no limit */
+    double write_timeout;   /* seconds a write, drain, flush or close may wait; 0: no limit */
+    double grace;      /* seconds that handlers get to finish when the server closes; 0: cancel at once; default 0 */
+    size_t stack_size; /* of handlers, bytes; 0: 256 KiB */
+    size_t high_water; /* as in jg_stream_options */
     size_t low_water;
-    const char *name;         /* of the handlers' tasks; default: the handler's */
-    const char *function;     /* private: set by the macro, the name if there is no other */
+    const char *name;     /* of the handlers' tasks; default: the handler's */
+    const char *function; /* private: set by the macro, the name if there is no other */
 } jg_server_options;
 
-/* Listens on host and port, accepts, and runs handler(client, arg) for each connection. host: a name or address; NULL: all interfaces, IPv4 and IPv6. port 0: one that is
- * free, the same on each address. Waits (for the name).
- * Returns NULL with ECANCELED, ETIMEDOUT, EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT, ENOENT and EAGAIN (as jg_open_connection), ENAMETOOLONG, EINVAL (port), EMFILE,
- * ENFILE, ENOMEM. When fds run out while serving, it keeps its listeners and resumes by itself when one is free. asyncio: start_server. */
+/* Listens on host and port, accepts, and runs handler(client, arg) for each connection. host: a name or address; NULL:
+ * all interfaces, IPv4 and IPv6. port 0: one that is free, the same on each address. Waits (for the name). Returns NULL
+ * with ECANCELED, ETIMEDOUT, EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT, ENOENT and EAGAIN (as
+ * jg_open_connection), ENAMETOOLONG, EINVAL (port), EMFILE, ENFILE, ENOMEM. When fds run out while serving, it keeps
+ * its listeners and resumes by itself when one is free. asyncio: start_server. */
 #define jg_start_server(handler, arg, host, port, ...) \
     jg_start_server_with(handler, arg, host, port,     \
                          &(jg_server_options){.size = sizeof(jg_server_options), JG_TASK_NAME(#handler) __VA_ARGS__})
@@ -45,19 +46,21 @@ JG_API jg_server *jg_start_server_with(jg_connection_handler handler, void *arg,
 /* Begins to accept, for a server created with .paused. Never waits. asyncio: start_serving. */
 JG_API void jg_start_serving(jg_server *server);
 
-/* Serves until the task is interrupted or jg_server_stop is called, then closes as jg_server_close does. Consumes the server. Waits. Returns 0 after jg_server_stop; -1 with
- * ECANCELED, ETIMEDOUT. asyncio: serve_forever. */
+/* Serves until the task is interrupted or jg_server_stop is called, then closes as jg_server_close does. Consumes the
+ * server. Waits. Returns 0 after jg_server_stop; -1 with ECANCELED, ETIMEDOUT. asyncio: serve_forever. */
 JG_API int jg_serve_forever(jg_server *server);
 
 /* Makes jg_serve_forever return; any task may ask. Never waits. */
 JG_API void jg_server_stop(jg_server *server);
 
-/* Stops accepting, lets the handlers finish for the grace period, cancels and waits for those that are left, and frees the server. Interrupted, the grace period ends. Accepts
- * NULL, preserves errno. Waits. asyncio: close and wait_closed. */
+/* Stops accepting, lets the handlers finish for the grace period, cancels and waits for those that are left, and frees
+ * the server. Interrupted, the grace period ends. Accepts NULL, preserves errno. Waits. asyncio: close and wait_closed.
+ */
 JG_API void jg_server_close(jg_server *server);
 JG_API void jg_server_autoptr(jg_server **server);
 
-/* The port of the first address, and "127.0.0.1:8888" of each; NULL past the last. Valid while the server is. Never wait. asyncio: sockets. */
+/* The port of the first address, and "127.0.0.1:8888" of each; NULL past the last. Valid while the server is. Never
+ * wait. asyncio: sockets. */
 JG_API int jg_server_port(jg_server *server);
 JG_API const char *jg_server_address(jg_server *server, size_t index);
 

@@ -1,9 +1,9 @@
 /* Byte streams over TCP, for tasks. asyncio's counterparts: open_connection, StreamReader and StreamWriter in one.
  *
- * One task reads at a time (a second one aborts with a sentence), any number write. Unless said otherwise each call that waits can fail with ECANCELED
- * and ETIMEDOUT; with EBADF when the stream is closed meanwhile by another task; with EINVAL for arguments out of range. A call on a
- * stream that was closed or aborted before it began aborts with a sentence.
- * A peer's reset shows as ECONNRESET at the next read and EPIPE at the next write. */
+ * One task reads at a time (a second one aborts with a sentence), any number write. Unless said otherwise each call
+ * that waits can fail with ECANCELED and ETIMEDOUT; with EBADF when the stream is closed meanwhile by another task;
+ * with EINVAL for arguments out of range. A call on a stream that was closed or aborted before it began aborts with a
+ * sentence. A peer's reset shows as ECONNRESET at the next read and EPIPE at the next write. */
 #ifndef JUGGLE_STREAM_H
 #define JUGGLE_STREAM_H
 
@@ -25,42 +25,46 @@ typedef struct jg_stream_options {
     size_t low_water;       /* bytes; 0: a quarter of high_water */
 } jg_stream_options;
 
-/* Connects to host (a name, or an IPv4 or IPv6 address; NULL: this machine) and port (0 to 65535). Names are looked up off the loop; IPv6 and IPv4
- * addresses are tried in turns and side by side, the first that answers wins (RFC 8305). TCP_NODELAY is on. Waits.
- * Returns NULL with ECANCELED, ETIMEDOUT; ENOENT (the name is unknown: jg_error_text has the resolver's words), EAGAIN (the resolver failed for now),
- * EAFNOSUPPORT (no address of that family), ENAMETOOLONG, EINVAL (port); else what the last address that failed had to say: ECONNREFUSED, ENETUNREACH, EHOSTUNREACH, EADDRINUSE,
- * EADDRNOTAVAIL, ...; EMFILE, ENFILE, ENOMEM. asyncio: open_connection. */
-#define jg_open_connection(host, port, ...) jg_open_connection_with(host, port, JG_OPTIONS(jg_stream_options, __VA_ARGS__))
+/* Connects to host (a name, or an IPv4 or IPv6 address; NULL: this machine) and port (0 to 65535). Names are looked up
+ * off the loop; IPv6 and IPv4 addresses are tried in turns and side by side, the first that answers wins (RFC 8305).
+ * TCP_NODELAY is on. Waits. Returns NULL with ECANCELED, ETIMEDOUT; ENOENT (the name is unknown: jg_error_text has the
+ * resolver's words), EAGAIN (the resolver failed for now), EAFNOSUPPORT (no address of that family), ENAMETOOLONG,
+ * EINVAL (port); else what the last address that failed had to say: ECONNREFUSED, ENETUNREACH, EHOSTUNREACH,
+ * EADDRINUSE, EADDRNOTAVAIL, ...; EMFILE, ENFILE, ENOMEM. asyncio: open_connection. */
+#define jg_open_connection(host, port, ...) \
+    jg_open_connection_with(host, port, JG_OPTIONS(jg_stream_options, __VA_ARGS__))
 JG_API jg_stream *jg_open_connection_with(const char *host, int port, const jg_stream_options *options) JG_MUST_USE;
 
-/* A stream on a connected stream socket, which it owns from now on; on failure the fd is still the caller's. Never waits.
- * Returns NULL with EBADF, ENOTSOCK, ENOMEM. asyncio: open_connection(sock=...). */
+/* A stream on a connected stream socket, which it owns from now on; on failure the fd is still the caller's. Never
+ * waits. Returns NULL with EBADF, ENOTSOCK, ENOMEM. asyncio: open_connection(sock=...). */
 #define jg_stream_from_fd(fd, ...) jg_stream_from_fd_with(fd, JG_OPTIONS(jg_stream_options, __VA_ARGS__))
 JG_API jg_stream *jg_stream_from_fd_with(int fd, const jg_stream_options *options) JG_MUST_USE;
 
 /* ---- Reading ---- */
 
-/* Reads what is there, at most `size` bytes; waits only when nothing is. Returns the count, 0 at end of file; -1 with ECONNRESET or another
- * error of the connection. asyncio: StreamReader.read(n). */
+/* Reads what is there, at most `size` bytes; waits only when nothing is. Returns the count, 0 at end of file; -1 with
+ * ECONNRESET or another error of the connection. asyncio: StreamReader.read(n). */
 JG_API ssize_t jg_read(jg_stream *stream, void *buffer, size_t size) JG_MUST_USE;
 
-/* Reads exactly `size` bytes and returns size. If the end of file comes first: -1 with ENODATA, and what came stays readable. Interrupted: what came stays
- * readable. asyncio: readexactly. */
+/* Reads exactly `size` bytes and returns size. If the end of file comes first: -1 with ENODATA, and what came stays
+ * readable. Interrupted: what came stays readable. asyncio: readexactly. */
 JG_API ssize_t jg_read_exactly(jg_stream *stream, void *buffer, size_t size) JG_MUST_USE;
 
-/* Reads up to and including a separator, one of the strings that follow `size`, and ends it with a NUL; returns the count without the NUL. At most
- * size - 1 bytes: if no separator is among so many, -1 with EMSGSIZE. At end of file before a separator: -1 with ENODATA. Either way what
- * came stays readable. asyncio: readuntil. */
+/* Reads up to and including a separator, one of the strings that follow `size`, and ends it with a NUL; returns the
+ * count without the NUL. At most size - 1 bytes: if no separator is among so many, -1 with EMSGSIZE. At end of file
+ * before a separator: -1 with ENODATA. Either way what came stays readable. asyncio: readuntil. */
 #define jg_read_until(stream, buffer, size, ...) \
     jg_read_until_any(stream, buffer, size, (const char *const[]){__VA_ARGS__, NULL})
-JG_API ssize_t jg_read_until_any(jg_stream *stream, char *buffer, size_t size, const char *const *separators) JG_MUST_USE;
+JG_API ssize_t jg_read_until_any(jg_stream *stream, char *buffer, size_t size,
+                                 const char *const *separators) JG_MUST_USE;
 
-/* Reads a line with its '\n', as jg_read_until does; the last line may lack it. Returns 0 at end of file. asyncio: readline. */
+/* Reads a line with its '\n', as jg_read_until does; the last line may lack it. Returns 0 at end of file. asyncio:
+ * readline. */
 JG_API ssize_t jg_read_line(jg_stream *stream, char *buffer, size_t size) JG_MUST_USE;
 
-/* Shows what was received without taking it: waits until at least `least` bytes are there, or the end of file, sets *data and returns how many there are (fewer than
- * `least` only at end of file). Valid until the next read of this stream. jg_consume takes bytes that were shown; it never waits, more than
- * there are abort. */
+/* Shows what was received without taking it: waits until at least `least` bytes are there, or the end of file, sets
+ * *data and returns how many there are (fewer than `least` only at end of file). Valid until the next read of this
+ * stream. jg_consume takes bytes that were shown; it never waits, more than there are abort. */
 JG_API ssize_t jg_peek(jg_stream *stream, const void **data, size_t least) JG_MUST_USE;
 JG_API void jg_consume(jg_stream *stream, size_t bytes);
 
@@ -69,9 +73,10 @@ JG_API bool jg_at_eof(const jg_stream *stream);
 
 /* ---- Writing ---- */
 
-/* Writes all, in the order of the calls. What is small is copied and leaves when the turn ends, together with the other writes of the turn; what is large goes to the
- * kernel straight from `data`. Waits while more than the high-water mark is queued: a slow peer slows its writer, not the memory.
- * Returns 0; -1 with EPIPE, ECONNRESET, ENOMEM (nothing written), ECANCELED, ETIMEDOUT. Interrupted while part of the data may be sent, it leaves the stream broken: later
+/* Writes all, in the order of the calls. What is small is copied and leaves when the turn ends, together with the other
+ * writes of the turn; what is large goes to the kernel straight from `data`. Waits while more than the high-water mark
+ * is queued: a slow peer slows its writer, not the memory. Returns 0; -1 with EPIPE, ECONNRESET, ENOMEM (nothing
+ * written), ECANCELED, ETIMEDOUT. Interrupted while part of the data may be sent, it leaves the stream broken: later
  * writes fail with EPIPE. An error stays with the stream, so that it may be left to the next call to notice.
  * asyncio: write and drain in one. */
 JG_API int jg_write(jg_stream *stream, const void *data, size_t bytes);
@@ -81,7 +86,8 @@ JG_API int jg_writev(jg_stream *stream, const struct iovec *vector, int count);
 JG_API int jg_printf(jg_stream *stream, const char *format, ...) JG_PRINTF(2, 3);
 JG_API int jg_vprintf(jg_stream *stream, const char *format, va_list arguments) JG_PRINTF(2, 0);
 
-/* Takes all without waiting, or nothing: EAGAIN when that would exceed the high-water mark, EPIPE, ENOMEM. For broadcasts. Never waits. */
+/* Takes all without waiting, or nothing: EAGAIN when that would exceed the high-water mark, EPIPE, ENOMEM. For
+ * broadcasts. Never waits. */
 JG_API int jg_try_write(jg_stream *stream, const void *data, size_t bytes) JG_MUST_USE;
 
 /* Waits until not more than the low-water mark is queued. Returns 0; -1 as jg_write. asyncio: drain. */
@@ -95,16 +101,17 @@ JG_API int jg_write_eof(jg_stream *stream);
 
 /* ---- Closing ---- */
 
-/* Sends what is queued, waiting within the task's deadlines, shuts down writing, discards what still comes in the background for at most 1 second and 1 MiB (else unread
- * input makes the kernel reset the connection and the peer loses the end of the answer), and frees the stream. Tasks that wait on it are
- * woken with EBADF and have left it when this returns. Interrupted, it resets the connection. Accepts NULL, preserves errno. Waits.
- * Returns 0; -1 with the error that kept queued data from being sent, with errno set: the stream is gone all the same.
- * asyncio: close and wait_closed. */
+/* Sends what is queued, waiting within the task's deadlines, shuts down writing, discards what still comes in the
+ * background for at most 1 second and 1 MiB (else unread input makes the kernel reset the connection and the peer loses
+ * the end of the answer), and frees the stream. Tasks that wait on it are woken with EBADF and have left it when this
+ * returns. Interrupted, it resets the connection. Accepts NULL, preserves errno. Waits. Returns 0; -1 with the error
+ * that kept queued data from being sent, with errno set: the stream is gone all the same. asyncio: close and
+ * wait_closed. */
 JG_API int jg_close(jg_stream *stream);
 JG_API void jg_stream_autoptr(jg_stream **stream);
 
-/* Drops what is queued, resets the connection, wakes tasks that wait on it with EBADF and frees the stream once they have left. Accepts NULL, preserves errno.
- * Never waits. asyncio: transport.abort. */
+/* Drops what is queued, resets the connection, wakes tasks that wait on it with EBADF and frees the stream once they
+ * have left. Accepts NULL, preserves errno. Never waits. asyncio: transport.abort. */
 JG_API void jg_abort(jg_stream *stream);
 
 /* ---- Looking; none waits ---- */

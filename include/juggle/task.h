@@ -1,10 +1,11 @@
-/* Tasks: coroutines that run concurrently in one thread. asyncio's counterparts: run, Task, sleep, and the functions on tasks.
+/* Tasks: coroutines that run concurrently in one thread. asyncio's counterparts: run, Task, sleep, and the functions on
+ * tasks.
  *
- * A coroutine is `int fn(void *arg)`; it returns 0 or more for success, or -1 with errno. Call it and you await it; hand it to
- * jg_create_task and it runs concurrently. Every call says whether it waits. Those that wait return -1 with
- * ECANCELED once the task is cancelled and ETIMEDOUT once an enclosing deadline has passed, checked before anything else;
- * after that an effect that happened is returned as success, and the next wait reports the interruption. Calling one of them
- * outside jg_run aborts with a sentence. */
+ * A coroutine is `int fn(void *arg)`; it returns 0 or more for success, or -1 with errno. Call it and you await it;
+ * hand it to jg_create_task and it runs concurrently. Every call says whether it waits. Those that wait return -1 with
+ * ECANCELED once the task is cancelled and ETIMEDOUT once an enclosing deadline has passed, checked before anything
+ * else; after that an effect that happened is returned as success, and the next wait reports the interruption. Calling
+ * one of them outside jg_run aborts with a sentence. */
 #ifndef JUGGLE_TASK_H
 #define JUGGLE_TASK_H
 
@@ -16,8 +17,8 @@ JG_BEGIN
 
 typedef int (*jg_coroutine)(void *arg);
 
-/* A handle of a task: not a pointer to be looked through, but compared with NULL. It carries a generation; using it after it was consumed aborts with a
- * sentence. */
+/* A handle of a task: not a pointer to be looked through, but compared with NULL. It carries a generation; using it
+ * after it was consumed aborts with a sentence. */
 typedef struct jg_task jg_task;
 
 /* ---- Running ---- */
@@ -32,62 +33,62 @@ typedef struct jg_run_options {
 
 /* Runs fn(arg) as the main task of a new loop, until it has ended. Then every task that is left is cancelled and waited
  * for, the loop is closed, and main's result is returned, with its errno.
- * SIGINT, where its disposition is the default, cancels main; if main then ends with ECANCELED, jg_run returns -1 with EINTR. A second
- * SIGINT kills the process, even when the loop is stuck. SIGPIPE is ignored from the first run on where it was at its
- * default. Blocks the thread. One run a thread at a time; several threads may run one each.
- * Returns -1 with ENOMEM, EMFILE, ENFILE, ENOTSUP when the loop can't be made. asyncio: run, Runner. */
+ * SIGINT, where its disposition is the default, cancels main; if main then ends with ECANCELED, jg_run returns -1 with
+ * EINTR. A second SIGINT kills the process, even when the loop is stuck. SIGPIPE is ignored from the first run on where
+ * it was at its default. Blocks the thread. One run a thread at a time; several threads may run one each. Returns -1
+ * with ENOMEM, EMFILE, ENFILE, ENOTSUP when the loop can't be made. asyncio: run, Runner. */
 #define jg_run(fn, arg, ...) jg_run_with(fn, arg, JG_OPTIONS(jg_run_options, __VA_ARGS__))
 JG_API int jg_run_with(jg_coroutine fn, void *arg, const jg_run_options *options);
 
-/* Waits `seconds` (0 or less: one turn, as jg_yield), or until jg_loop_time reads `when`; never shorter. Infinity waits until interrupted.
- * Returns 0; -1 with ECANCELED, ETIMEDOUT; EINVAL for NaN. asyncio: sleep. */
+/* Waits `seconds` (0 or less: one turn, as jg_yield), or until jg_loop_time reads `when`; never shorter. Infinity waits
+ * until interrupted. Returns 0; -1 with ECANCELED, ETIMEDOUT; EINVAL for NaN. asyncio: sleep. */
 JG_API int jg_sleep(double seconds);
 JG_API int jg_sleep_until(double when);
 
 /* Lets every other task that is ready run once. Waits. Returns 0; -1 with ECANCELED, ETIMEDOUT. asyncio: sleep(0). */
 JG_API int jg_yield(void);
 
-/* Is this task cancelled, or past a deadline? The check that every wait makes first, alone. Never waits. Returns 0; -1 with ECANCELED,
- * ETIMEDOUT. */
+/* Is this task cancelled, or past a deadline? The check that every wait makes first, alone. Never waits. Returns 0; -1
+ * with ECANCELED, ETIMEDOUT. */
 JG_API int jg_check(void);
 
 /* ---- Creating ---- */
 
 typedef struct jg_task_options {
     size_t size;
-    const char *name;  /* copied, cut to 31 bytes; default: the function's */
-    size_t stack_size; /* bytes, rounded up to pages; 0: 256 KiB. 16 KiB is the least. */
-    size_t copy;       /* copy so many bytes from arg to the child's stack and hand it the copy */
+    const char *name;     /* copied, cut to 31 bytes; default: the function's */
+    size_t stack_size;    /* bytes, rounded up to pages; 0: 256 KiB. 16 KiB is the least. */
+    size_t copy;          /* copy so many bytes from arg to the child's stack and hand it the copy */
     const char *function; /* private: set by the macro, the name if there is no other */
 } jg_task_options;
 
-/* Creates a task that runs fn(arg) from a later turn on. The handle is consumed exactly once by the creating task: by jg_await,
- * jg_wait_for, jg_gather or jg_detach. A task not consumed when its creator ends is cancelled, waited for and reported.
- * If creating succeeds, fn runs exactly once, even if it is cancelled before it starts: it may own its argument.
- * Never waits. Returns NULL with ENOMEM (also when the kernel's limit of mappings is reached: see jg_error_text), EINVAL for a copy that does not fit the
- * stack; then nothing is owned. asyncio: create_task. */
+/* Creates a task that runs fn(arg) from a later turn on. The handle is consumed exactly once by the creating task: by
+ * jg_await, jg_wait_for, jg_gather or jg_detach. A task not consumed when its creator ends is cancelled, waited for and
+ * reported. If creating succeeds, fn runs exactly once, even if it is cancelled before it starts: it may own its
+ * argument. Never waits. Returns NULL with ENOMEM (also when the kernel's limit of mappings is reached: see
+ * jg_error_text), EINVAL for a copy that does not fit the stack; then nothing is owned. asyncio: create_task. */
 #define jg_create_task(fn, arg, ...) \
     jg_create_task_with(fn, arg, &(jg_task_options){.size = sizeof(jg_task_options), JG_TASK_NAME(#fn) __VA_ARGS__})
 #define JG_TASK_NAME(text) .function = (text),
 JG_API jg_task *jg_create_task_with(jg_coroutine fn, void *arg, const jg_task_options *options) JG_MUST_USE;
 
-/* Waits for the task's end and returns its result; a failure's errno is set. Consumes the handle. Skips the entry check; when interrupted, it cancels the
- * task and goes on waiting until it has ended, then returns the task's outcome, unless that is ECANCELED: then the waiter's own reason.
- * A NULL task returns -1 and leaves errno as its creation set it. Aborts when the caller did not create it or awaits itself.
- * asyncio: await task. */
+/* Waits for the task's end and returns its result; a failure's errno is set. Consumes the handle. Skips the entry
+ * check; when interrupted, it cancels the task and goes on waiting until it has ended, then returns the task's outcome,
+ * unless that is ECANCELED: then the waiter's own reason. A NULL task returns -1 and leaves errno as its creation set
+ * it. Aborts when the caller did not create it or awaits itself. asyncio: await task. */
 JG_API int jg_await(jg_task *task) JG_MUST_USE;
 
-/* The same with a deadline of its own, in seconds: -1 with ETIMEDOUT if the task was cancelled by it and ended with ECANCELED.
- * asyncio: wait_for. */
+/* The same with a deadline of its own, in seconds: -1 with ETIMEDOUT if the task was cancelled by it and ended with
+ * ECANCELED. asyncio: wait_for. */
 JG_API int jg_wait_for(jg_task *task, double seconds) JG_MUST_USE;
 
 /* Lets the task go its own way, until it ends or jg_run does. Its failure goes to the error handler. Consumes the
  * handle; NULL is ignored. Never waits. */
 JG_API void jg_detach(jg_task *task);
 
-/* Asks the task to end: from now on each of its waits fails with ECANCELED, the present one included. Never waits, never
- * kills. Does nothing if the task has ended or is cancelled already; NULL is ignored. Any task of the loop may ask, itself included.
- * asyncio: Task.cancel. */
+/* Asks the task to end: from now on each of its waits fails with ECANCELED, the present one included. Never waits,
+ * never kills. Does nothing if the task has ended or is cancelled already; NULL is ignored. Any task of the loop may
+ * ask, itself included. asyncio: Task.cancel. */
 JG_API void jg_cancel(jg_task *task);
 
 /* ---- Looking ---- */
@@ -105,12 +106,13 @@ JG_API bool jg_task_cancelled(jg_task *task);
 JG_API const char *jg_task_name(jg_task *task);
 JG_API void jg_task_set_name(jg_task *task, const char *name);
 
-/* Stores up to `capacity` handles of this loop's unfinished tasks and returns how many there are. Not to be consumed. asyncio:
- * all_tasks. */
+/* Stores up to `capacity` handles of this loop's unfinished tasks and returns how many there are. Not to be consumed.
+ * asyncio: all_tasks. */
 JG_API size_t jg_all_tasks(jg_task **tasks, size_t capacity);
 
-/* Calls fn(task, result, arg) from a turn after the task's end, on the loop's stack; if it has ended, from the next turn.
- * `result` is the task's; for -1 errno is set. Never waits. Returns 0, or -1 with ENOMEM. asyncio: Task.add_done_callback. */
+/* Calls fn(task, result, arg) from a turn after the task's end, on the loop's stack; if it has ended, from the next
+ * turn. `result` is the task's; for -1 errno is set. Never waits. Returns 0, or -1 with ENOMEM. asyncio:
+ * Task.add_done_callback. */
 JG_API int jg_task_add_done_callback(jg_task *task, void (*fn)(jg_task *task, int result, void *arg), void *arg);
 
 /* The loop of the running task. */
@@ -118,13 +120,13 @@ JG_API jg_loop *jg_task_loop(void);
 
 /* ---- Other libraries ---- */
 
-/* Waits until one of the poll(2) events holds on fd; returns those that do (POLLERR and POLLHUP may be among them). For sockets of other libraries;
- * the fd stays theirs and must stay open meanwhile.
- * Returns -1 with ECANCELED, ETIMEDOUT, EBADF, ENOMEM, EPERM (a file that cannot be polled). asyncio: add_reader with a future. */
+/* Waits until one of the poll(2) events holds on fd; returns those that do (POLLERR and POLLHUP may be among them). For
+ * sockets of other libraries; the fd stays theirs and must stay open meanwhile. Returns -1 with ECANCELED, ETIMEDOUT,
+ * EBADF, ENOMEM, EPERM (a file that cannot be polled). asyncio: add_reader with a future. */
 JG_API int jg_wait_fd(int fd, short events) JG_MUST_USE;
 
-/* Runs fn(arg) on the thread's own large stack and returns its result: for callees that need more stack than a task has. fn must not
- * wait (it aborts with a sentence if it does). Never waits. */
+/* Runs fn(arg) on the thread's own large stack and returns its result: for callees that need more stack than a task
+ * has. fn must not wait (it aborts with a sentence if it does). Never waits. */
 JG_API int jg_call_deep(jg_coroutine fn, void *arg);
 
 JG_END

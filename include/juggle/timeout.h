@@ -16,26 +16,28 @@ typedef struct jg_timeout {
     void *reserved[2];
 } jg_timeout;
 
-/* Declares a deadline, `seconds` from now or at `when` on jg_loop_time, that holds to the end of the block: every wait in it fails with ETIMEDOUT once it
- * has passed. 0 or less: at the first wait. Infinity: never. Blocks nest; the nearer deadline wins.
- * Never waits, allocates nothing. asyncio: timeout, timeout_at. */
-#define JG_TIMEOUT(name, seconds) \
+/* Declares a deadline, `seconds` from now or at `when` on jg_loop_time, that holds to the end of the block: every wait
+ * in it fails with ETIMEDOUT once it has passed. 0 or less: at the first wait. Infinity: never. Blocks nest; the nearer
+ * deadline wins. Never waits, allocates nothing. asyncio: timeout, timeout_at. */
+#define JG_TIMEOUT(name, seconds)                               \
     __attribute__((cleanup(jg_timeout_leave))) jg_timeout name; \
     jg_timeout_enter(&name, seconds)
-#define JG_TIMEOUT_AT(name, when) \
+#define JG_TIMEOUT_AT(name, when)                               \
     __attribute__((cleanup(jg_timeout_leave))) jg_timeout name; \
     jg_timeout_enter_at(&name, when)
 
-/* Hides cancellation and the deadlines outside of this block from it, for at most so many seconds; then they show. Deadlines declared inside hold. For
- * clean-up that has to wait. asyncio: shield (whose waiter returns while the work goes on: here that is a detached task and a future). */
-#define JG_SHIELD(name, seconds) \
+/* Hides cancellation and the deadlines outside of this block from it, for at most so many seconds; then they show.
+ * Deadlines declared inside hold. For clean-up that has to wait. asyncio: shield (whose waiter returns while the work
+ * goes on: here that is a detached task and a future). */
+#define JG_SHIELD(name, seconds)                                \
     __attribute__((cleanup(jg_timeout_leave))) jg_timeout name; \
     jg_shield_enter(&name, seconds)
 
 /* Has this very deadline passed? Tells whose ETIMEDOUT it was. asyncio: Timeout.expired. */
 JG_API bool jg_timeout_expired(const jg_timeout *timeout);
 
-/* Moves the deadline to `when` on jg_loop_time; one that has expired comes back to life. asyncio: Timeout.reschedule. */
+/* Moves the deadline to `when` on jg_loop_time; one that has expired comes back to life. asyncio: Timeout.reschedule.
+ */
 JG_API void jg_timeout_reschedule(jg_timeout *timeout, double when);
 
 /* When it expires, on jg_loop_time; infinity for never. asyncio: Timeout.when. */

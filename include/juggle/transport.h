@@ -1,8 +1,8 @@
 /* TCP connections and listeners with callbacks, on a loop, without coroutines. asyncio's counterpart: transports and
  * protocols.
  *
- * A transport pushes what happens into its protocol, from turns of its loop, never from inside a call into the transport.
- * Nothing in this header waits. All calls belong to the loop's thread. */
+ * A transport pushes what happens into its protocol, from turns of its loop, never from inside a call into the
+ * transport. Nothing in this header waits. All calls belong to the loop's thread. */
 #ifndef JUGGLE_TRANSPORT_H
 #define JUGGLE_TRANSPORT_H
 
@@ -30,8 +30,8 @@ typedef struct jg_protocol {
     /* More than the high-water mark is queued; less than or as much as the low-water mark again. */
     void (*pause_writing)(jg_transport *transport, void *arg);
     void (*resume_writing)(jg_transport *transport, void *arg);
-    /* The last call: the fd is closed and the transport is freed when this returns. `error` is 0 after a close or an abort
-     * of the owner's own, else the errno: ECONNRESET, EPIPE, ETIMEDOUT, ECONNREFUSED (connect), ENOMEM, ... */
+    /* The last call: the fd is closed and the transport is freed when this returns. `error` is 0 after a close or an
+     * abort of the owner's own, else the errno: ECONNRESET, EPIPE, ETIMEDOUT, ECONNREFUSED (connect), ENOMEM, ... */
     void (*connection_lost)(jg_transport *transport, void *arg, int error);
 } jg_protocol;
 
@@ -44,8 +44,8 @@ typedef struct jg_transport_options {
 } jg_transport_options;
 
 /* Starts to connect; connection_made or connection_lost follows. The address is copied.
- * Returns NULL with ENOMEM, EMFILE, ENFILE, EAFNOSUPPORT, or bind's EADDRINUSE, EADDRNOTAVAIL, EACCES; no callback then.
- * asyncio: loop.create_connection. */
+ * Returns NULL with ENOMEM, EMFILE, ENFILE, EAFNOSUPPORT, or bind's EADDRINUSE, EADDRNOTAVAIL, EACCES; no callback
+ * then. asyncio: loop.create_connection. */
 #define jg_transport_connect(loop, address, length, protocol, arg, ...) \
     jg_transport_connect_with(loop, address, length, protocol, arg, JG_OPTIONS(jg_transport_options, __VA_ARGS__))
 JG_API jg_transport *jg_transport_connect_with(jg_loop *loop, const struct sockaddr *address, socklen_t length,
@@ -60,8 +60,8 @@ JG_API jg_transport *jg_transport_connect_with(jg_loop *loop, const struct socka
 JG_API jg_transport *jg_transport_from_fd_with(jg_loop *loop, int fd, const jg_protocol *protocol, void *arg,
                                                const jg_transport_options *options) JG_MUST_USE;
 
-/* Sends, or queues (copies) what can't leave at once; the writes of a turn leave together when it ends. Never fails for being
- * slow: mind pause_writing. Returns 0, or -1 with ENOMEM (nothing queued), EPIPE (closed, half-closed or lost).
+/* Sends, or queues (copies) what can't leave at once; the writes of a turn leave together when it ends. Never fails for
+ * being slow: mind pause_writing. Returns 0, or -1 with ENOMEM (nothing queued), EPIPE (closed, half-closed or lost).
  * asyncio: transport.write, writelines. */
 JG_API int jg_transport_write(jg_transport *transport, const void *data, size_t bytes);
 JG_API int jg_transport_writev(jg_transport *transport, const struct iovec *vector, int count);
@@ -75,9 +75,9 @@ JG_API void jg_transport_flush(jg_transport *transport);
 /* Sends FIN after what is queued; reading goes on. Returns 0, or -1 with EPIPE. asyncio: write_eof. */
 JG_API int jg_transport_write_eof(jg_transport *transport);
 
-/* Sends what is queued, shuts down writing, discards what still comes for at most 1 second and 1 MiB (else unread input makes the kernel
- * reset the connection and the peer loses the end of the answer), then closes. No data is delivered any more;
- * connection_lost follows. asyncio: transport.close. */
+/* Sends what is queued, shuts down writing, discards what still comes for at most 1 second and 1 MiB (else unread input
+ * makes the kernel reset the connection and the peer loses the end of the answer), then closes. No data is delivered
+ * any more; connection_lost follows. asyncio: transport.close. */
 JG_API void jg_transport_close(jg_transport *transport);
 
 /* Drops what is queued and resets the connection (RST); connection_lost follows. asyncio: transport.abort. */
@@ -106,23 +106,23 @@ typedef void (*jg_accept_fn)(jg_listener *listener, int fd, void *arg);
 
 typedef struct jg_listener_options {
     size_t size;
-    int backlog;      /* 0: SOMAXCONN */
-    bool reuse_port;  /* SO_REUSEPORT, to share the port between loops */
-    bool dual_stack;  /* an IPv6 wildcard address takes IPv4 too; by default IPV6_V6ONLY is set */
-    bool paused;      /* don't accept before jg_listener_resume */
+    int backlog;     /* 0: SOMAXCONN */
+    bool reuse_port; /* SO_REUSEPORT, to share the port between loops */
+    bool dual_stack; /* an IPv6 wildcard address takes IPv4 too; by default IPV6_V6ONLY is set */
+    bool paused;     /* don't accept before jg_listener_resume */
 } jg_listener_options;
 
-/* Binds (SO_REUSEADDR) and listens. When fds run out (EMFILE, ENFILE, ENOBUFS, ENOMEM) it keeps the listener, backs off,
- * retries as soon as a transport of this loop is closed and at least every 100 ms, and reports once a minute to the error handler.
- * Returns NULL with EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOMEM.
+/* Binds (SO_REUSEADDR) and listens. When fds run out (EMFILE, ENFILE, ENOBUFS, ENOMEM) it keeps the listener, backs
+ * off, retries as soon as a transport of this loop is closed and at least every 100 ms, and reports once a minute to
+ * the error handler. Returns NULL with EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOMEM.
  * asyncio: loop.create_server. */
 #define jg_listen(loop, address, length, accepted, arg, ...) \
     jg_listen_with(loop, address, length, accepted, arg, JG_OPTIONS(jg_listener_options, __VA_ARGS__))
-JG_API jg_listener *jg_listen_with(jg_loop *loop, const struct sockaddr *address, socklen_t length, jg_accept_fn accepted,
-                                   void *arg, const jg_listener_options *options) JG_MUST_USE;
+JG_API jg_listener *jg_listen_with(jg_loop *loop, const struct sockaddr *address, socklen_t length,
+                                   jg_accept_fn accepted, void *arg, const jg_listener_options *options) JG_MUST_USE;
 
-/* The same on a socket that listens already; on success the fd is the listener's. NULL with EBADF, ENOTSOCK, EINVAL (it does not listen),
- * ENOMEM. */
+/* The same on a socket that listens already; on success the fd is the listener's. NULL with EBADF, ENOTSOCK, EINVAL (it
+ * does not listen), ENOMEM. */
 #define jg_listen_fd(loop, fd, accepted, arg, ...) \
     jg_listen_fd_with(loop, fd, accepted, arg, JG_OPTIONS(jg_listener_options, __VA_ARGS__))
 JG_API jg_listener *jg_listen_fd_with(jg_loop *loop, int fd, jg_accept_fn accepted, void *arg,
@@ -135,7 +135,10 @@ JG_API void jg_listener_resume(jg_listener *listener);
 
 /* Stops listening, closes the fd and frees; `accepted` is not called any more. Accepts NULL, preserves errno. */
 JG_API void jg_listener_close(jg_listener *listener);
-static inline void jg_listener_autoptr(jg_listener **listener) { jg_listener_close(*listener); }
+static inline void jg_listener_autoptr(jg_listener **listener)
+{
+    jg_listener_close(*listener);
+}
 
 JG_API int jg_listener_fileno(const jg_listener *listener);
 

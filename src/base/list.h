@@ -1,4 +1,5 @@
-/* Intrusive doubly linked lists; and the same for handles, whose links are public fields. An entry that is in no list has next == NULL. */
+/* Intrusive doubly linked lists; and the same for handles, whose links are public fields. An entry that is in no list
+ * has next == NULL. */
 #ifndef JUGGLE_BASE_LIST_H
 #define JUGGLE_BASE_LIST_H
 
@@ -6,7 +7,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define jg__container_of(pointer, type, member) ((type *)(void *)((char *)(pointer) - offsetof(type, member)))
+#define jg__container_of(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
 
 struct jg__list {
     struct jg__list *next, *previous;
@@ -69,8 +70,8 @@ static inline void jg__queue_append(jg_handle *head, jg_handle *handle)
 {
     jg_handle *last = head->previous;
     handle->next = head;
+    last->next = handle; /* here, lest the compiler joins two stores that are soon to be read one by one */
     handle->previous = last;
-    last->next = handle;
     head->previous = handle;
 }
 

@@ -28,9 +28,8 @@ int jg__buffer_ring_open(struct jg__buffer_ring *buffers, struct io_uring *io)
     buffers->ring = mmap(NULL, buffers->ring_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (buffers->ring == MAP_FAILED)
         return -errno;
-    struct io_uring_buf_reg registration = {.ring_addr = (unsigned long)buffers->ring,
-                                            .ring_entries = JG__BUFFERS_MOST,
-                                            .bgid = JG__BUFFER_GROUP};
+    struct io_uring_buf_reg registration = {
+        .ring_addr = (unsigned long)buffers->ring, .ring_entries = JG__BUFFERS_MOST, .bgid = JG__BUFFER_GROUP};
     int result = io_uring_register_buf_ring(io, &registration, 0);
     if (result == 0) {
         io_uring_buf_ring_init(buffers->ring);

@@ -1,6 +1,7 @@
-/* The poller on epoll. An operation is tried first and waits for its fd only when that would block. The fd is registered once,
- * edge-triggered, and what is known of it is remembered: there may be something to read, there may be room to write. Fds that are only
- * polled may belong to somebody else, who may close them without a word: they are registered anew for each operation. */
+/* The poller on epoll. An operation is tried first and waits for its fd only when that would block. The fd is
+ * registered once, edge-triggered, and what is known of it is remembered: there may be something to read, there may be
+ * room to write. Fds that are only polled may belong to somebody else, who may close them without a word: they are
+ * registered anew for each operation. */
 #include "base/diagnostics.h"
 #include "base/memory.h"
 #include "loop/internal.h"
@@ -123,8 +124,8 @@ static uint32_t wanted_events(const struct fd_state *state)
 static int register_level(jg_loop *loop, struct fd_state *state, int fd, bool exactly)
 {
     uint32_t wanted = wanted_events(state);
-    if (state->level == wanted || (!exactly && !(wanted & EPOLLONESHOT) && (state->level & wanted) == wanted &&
-                                   !(state->level & EPOLLONESHOT)))
+    if (state->level == wanted ||
+        (!exactly && !(wanted & EPOLLONESHOT) && (state->level & wanted) == wanted && !(state->level & EPOLLONESHOT)))
         return 0;
     int result = 0;
     if (wanted)

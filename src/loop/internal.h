@@ -11,8 +11,8 @@
 
 struct jg__watch;
 
-/* Part of an object that jg_loop_close has to release: `evict` is called when no operation is in the kernel any more, after
- * the poller was closed. */
+/* Part of an object that jg_loop_close has to release: `evict` is called when no operation is in the kernel any more,
+ * after the poller was closed. */
 struct jg__resident {
     struct jg__list node;
     void (*evict)(struct jg__resident *resident);
@@ -26,10 +26,10 @@ struct jg_loop {
     unsigned batches;           /* how many more batches of tasks may run before the clock is asked... */
     unsigned batches_allowed;   /* ...out of so many: adapted to how long they take */
     int64_t batches_since;
-    unsigned forks;             /* how often the process had forked when the loop was made */
+    unsigned forks; /* how often the process had forked when the loop was made */
     bool running, stopping;
-    jg_handle before_poll;      /* handles that run when the turn ends, before the poll: writes that leave together */
-    int64_t now;                /* when the last poll ended */
+    jg_handle before_poll; /* handles that run when the turn ends, before the poll: writes that leave together */
+    int64_t now;           /* when the last poll ended */
     struct jg__timers timers;
 
     _Atomic(jg_handle *) inbox; /* from other threads, last in first */
@@ -43,29 +43,34 @@ struct jg_loop {
     struct jg__list all_watches;
     jg_loop_hooks hooks;
     jg_loop_statistics statistics;
-    void *tasks;                /* the scheduler of the tasks, if there is one */
+    void *tasks;                           /* the scheduler of the tasks, if there is one */
     struct jg__list listeners_without_fds; /* retried when an fd is closed; see transport/listener.c */
-    struct jg__list residents;  /* what lives in the loop and is released with it */
-    struct jg__chunks *chunks;  /* spare memory of the transports; see transport/chunk.c */
-    struct jg__resolver *resolver; /* its name look-ups; see host/resolver.c */
+    struct jg__list residents;             /* what lives in the loop and is released with it */
+    struct jg__chunks *chunks;             /* spare memory of the transports; see transport/chunk.c */
+    struct jg__resolver *resolver;         /* its name look-ups; see host/resolver.c */
 };
 
-/* Other tasks may run before the kernel is asked again: called when `turn_end` is at the head of the ready queue. If the next one is a
- * task and the budget lasts, opens a batch of everything that is ready now and returns true. */
+/* Other tasks may run before the kernel is asked again: called when `turn_end` is at the head of the ready queue. If
+ * the next one is a task and the budget lasts, opens a batch of everything that is ready now and returns true. */
 bool jg__budget_lasts(jg_loop *loop);
+static inline void jg__open_batch(jg_loop *loop)
+{
+    jg__queue_remove(&loop->turn_end);
+    jg__queue_append(&loop->ready, &loop->turn_end);
+}
+
 static inline bool jg__next_batch(jg_loop *loop)
 {
-    jg_handle *end = &loop->turn_end;
-    if (end->next->fn != loop->task_fn)
+    if (loop->turn_end.next->fn != loop->task_fn)
         return false;
     if (__builtin_expect(loop->batches-- == 0, 0) && !jg__budget_lasts(loop))
         return false;
-    jg__queue_remove(end);
-    jg__queue_append(&loop->ready, end);
+    jg__open_batch(loop);
     return true;
 }
 
-/* Queues a handle to run once when this turn's callbacks and tasks are done, before the poll; already queued: nothing. */
+/* Queues a handle to run once when this turn's callbacks and tasks are done, before the poll; already queued: nothing.
+ */
 static inline void jg__call_before_poll(jg_loop *loop, jg_handle *handle)
 {
     if (!handle->next)
@@ -89,9 +94,10 @@ enum jg__operation_flags {
 /* jg_submit with flags. */
 void jg__submit(jg_loop *loop, jg_operation *operation, unsigned char flags);
 
-/* Performs a RECV, SEND or SENDMSG at once if that is possible without waiting and without the kernel's keeping it (epoll; io_uring
- * never): returns true with operation->result set, which for a send may be less than all; `done` is not called and the operation is
- * the owner's. Else false: submit it. Saves the turn that a completion takes, and the call where the fd is known to be empty or full. */
+/* Performs a RECV, SEND or SENDMSG at once if that is possible without waiting and without the kernel's keeping it
+ * (epoll; io_uring never): returns true with operation->result set, which for a send may be less than all; `done` is
+ * not called and the operation is the owner's. Else false: submit it. Saves the turn that a completion takes, and the
+ * call where the fd is known to be empty or full. */
 bool jg__operation_try(jg_loop *loop, jg_operation *operation);
 
 /* For the pollers: `done` is called from the ready queue. */

@@ -1,5 +1,6 @@
-/* The poller on io_uring. Operations are submitted once a turn, by the call that waits. Multishot operations stay in the kernel; what they
- * receive lands in a ring of buffers shared by all connections, so that an idle one holds none. */
+/* The poller on io_uring. Operations are submitted once a turn, by the call that waits. Multishot operations stay in
+ * the kernel; what they receive lands in a ring of buffers shared by all connections, so that an idle one holds none.
+ */
 #ifdef HAVE_LIBURING
 #include "base/diagnostics.h"
 #include "base/memory.h"
@@ -41,10 +42,10 @@ struct record_block {
 struct ring {
     struct io_uring io;
     bool enabled;
-    pid_t thread; /* that enabled it: only that one may submit */
-    size_t in_kernel;          /* completions that the kernel owes */
-    jg_handle backlog;         /* operations to be handed to the kernel, or cancelled, that found no slot */
-    jg_handle starved;         /* receives that found no buffer */
+    pid_t thread;      /* that enabled it: only that one may submit */
+    size_t in_kernel;  /* completions that the kernel owes */
+    jg_handle backlog; /* operations to be handed to the kernel, or cancelled, that found no slot */
+    jg_handle starved; /* receives that found no buffer */
     struct jg__list free_records;
     struct record_block *record_blocks;
     struct jg__buffer_ring buffers;

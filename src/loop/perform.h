@@ -4,8 +4,9 @@
 
 #include <juggle/loop.h>
 
-/* Makes one system call. Returns the result of what is complete, a negated errno, or JG__AGAIN when the fd has to become ready first; a send keeps
- * what it has sent in operation->result. `resumed`: a connect has been started and its fd is ready. */
+/* Makes one system call. Returns the result of what is complete, a negated errno, or JG__AGAIN when the fd has to
+ * become ready first; a send keeps what it has sent in operation->result. `resumed`: a connect has been started and its
+ * fd is ready. */
 enum { JG__AGAIN = -4096 };
 int jg__perform(jg_operation *operation, bool resumed);
 

@@ -7,14 +7,14 @@
 struct jg__poller {
     const char *name;
     int (*open)(jg_loop *loop, const jg_loop_options *options); /* 0, or -1 with errno */
-    int (*start)(jg_loop *loop);  /* a run begins on this thread; 0, or -1 with errno */
+    int (*start)(jg_loop *loop);                                /* a run begins on this thread; 0, or -1 with errno */
     void (*close)(jg_loop *loop); /* cancels and reaps whatever is in the kernel, then frees */
     void (*submit)(jg_loop *loop, jg_operation *operation);
-    void (*cancel)(jg_loop *loop, jg_operation *operation);          /* it is submitted and not cancelled yet */
-    bool (*attempt)(jg_loop *loop, jg_operation *operation);         /* see jg__operation_try; NULL: never */
-    void (*forget)(jg_loop *loop, int fd);                           /* NULL: nothing is kept for an fd */
-    /* Hands pending work to the kernel, waits until something happens or the time (nanoseconds, JG__NEVER) is over, and queues what happened. Returns
-     * 0, or -1 with errno (EINTR included). */
+    void (*cancel)(jg_loop *loop, jg_operation *operation);  /* it is submitted and not cancelled yet */
+    bool (*attempt)(jg_loop *loop, jg_operation *operation); /* see jg__operation_try; NULL: never */
+    void (*forget)(jg_loop *loop, int fd);                   /* NULL: nothing is kept for an fd */
+    /* Hands pending work to the kernel, waits until something happens or the time (nanoseconds, JG__NEVER) is over, and
+     * queues what happened. Returns 0, or -1 with errno (EINTR included). */
     int (*poll)(jg_loop *loop, int64_t timeout);
     void (*flush)(jg_loop *loop); /* hands pending work to the kernel */
     int (*fileno)(const jg_loop *loop);

@@ -17,7 +17,8 @@ void jg_handle_cancel(jg_loop *loop, jg_handle *handle)
         jg__queue_remove(handle);
 }
 
-/* The inbox is a stack of handles linked by `next`; the last one points at the ready queue, since NULL means "not queued". */
+/* The inbox is a stack of handles linked by `next`; the last one points at the ready queue, since NULL means "not
+ * queued". */
 void jg_call_soon_threadsafe(jg_loop *loop, jg_handle *handle)
 {
     jg_handle *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);

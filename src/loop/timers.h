@@ -4,9 +4,9 @@
 
 #include <juggle/loop.h>
 
-/* A radix queue over time: a timer stands on the level of the highest 6-bit digit in which its time differs from `base`, in the slot
- * of that digit. `base` only grows; when it enters a slot, the slot's timers move down to finer levels. Times that are equal
- * always share a slot, so each slot's list is in the order of age. */
+/* A radix queue over time: a timer stands on the level of the highest 6-bit digit in which its time differs from
+ * `base`, in the slot of that digit. `base` only grows; when it enters a slot, the slot's timers move down to finer
+ * levels. Times that are equal always share a slot, so each slot's list is in the order of age. */
 enum { JG__TIMER_BITS = 6, JG__TIMER_SLOTS = 1 << JG__TIMER_BITS, JG__TIMER_LEVELS = 11 };
 
 struct jg_timer_slot {
@@ -20,7 +20,7 @@ struct jg__timers {
     uint64_t occupied[JG__TIMER_LEVELS];
     uint16_t levels; /* a bit for each level that has an occupied slot */
     struct jg_timer_slot slots[JG__TIMER_LEVELS][JG__TIMER_SLOTS];
-    struct jg_timer_slot overdue;                  /* earlier than base, sorted */
+    struct jg_timer_slot overdue; /* earlier than base, sorted */
 };
 
 void jg__timers_init(struct jg__timers *timers, int64_t now);

@@ -438,7 +438,8 @@ TEST(multishot_receive_brings_data_until_the_end)
     for (size_t i = 0; i < sizeof expected; i++)
         expected[i] = (char)(i * 31 + i / 251);
     for (size_t sent = 0; sent < sizeof expected;) {
-        ssize_t count = write(pair[1], expected + sent, sizeof expected - sent > 50000 ? 50000 : sizeof expected - sent);
+        ssize_t count =
+            write(pair[1], expected + sent, sizeof expected - sent > 50000 ? 50000 : sizeof expected - sent);
         if (count > 0)
             sent += (size_t)count;
         ck_assert_int_eq(jg_loop_run_once(loop, 0.001), 0);

@@ -163,7 +163,8 @@ TEST(infinite_and_undefined_times_never_come)
     jg_loop_close(loop);
 }
 
-/* The queue by itself, against sorting: times spread over all its levels, cancellations, equal times, a clock that jumps. */
+/* The queue by itself, against sorting: times spread over all its levels, cancellations, equal times, a clock that
+ * jumps. */
 enum { MANY = 20000 };
 
 struct entry {
@@ -219,7 +220,8 @@ TEST(the_timer_queue_agrees_with_sorting)
             }
             if (pseudo_random(&random) % 50 == 0) {
                 int64_t next = jg__timers_next(timers);
-                now = next > now && pseudo_random(&random) % 2 ? next : now + (int64_t)(pseudo_random(&random) % 100000);
+                now =
+                    next > now && pseudo_random(&random) % 2 ? next : now + (int64_t)(pseudo_random(&random) % 100000);
                 jg__timers_expire(timers, now, &ready);
                 check_fired(&ready, now, &last_when, &last_age);
             }
