@@ -46,6 +46,7 @@ struct jg_loop {
     void *tasks;                           /* the scheduler of the tasks, if there is one */
     struct jg__list listeners_without_fds; /* retried when an fd is closed; see transport/listener.c */
     struct jg__list residents;             /* what lives in the loop and is released with it */
+    struct jg__pools *pools;               /* of streams and servers; see stream/pool.c */
     struct jg__chunks *chunks;             /* spare memory of the transports; see transport/chunk.c */
     struct jg__resolver *resolver;         /* its name look-ups; see host/resolver.c */
 };
@@ -53,19 +54,14 @@ struct jg_loop {
 /* Other tasks may run before the kernel is asked again: called when `turn_end` is at the head of the ready queue. If
  * the next one is a task and the budget lasts, opens a batch of everything that is ready now and returns true. */
 bool jg__budget_lasts(jg_loop *loop);
-static inline void jg__open_batch(jg_loop *loop)
-{
-    jg__queue_remove(&loop->turn_end);
-    jg__queue_append(&loop->ready, &loop->turn_end);
-}
-
 static inline bool jg__next_batch(jg_loop *loop)
 {
     if (loop->turn_end.next->fn != loop->task_fn)
         return false;
     if (__builtin_expect(loop->batches-- == 0, 0) && !jg__budget_lasts(loop))
         return false;
-    jg__open_batch(loop);
+    jg__queue_remove(&loop->turn_end);
+    jg__queue_append(&loop->ready, &loop->turn_end);
     return true;
 }
 

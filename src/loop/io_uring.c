@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "loop/buffer_ring.h"
 #include "loop/internal.h"
+#include "loop/perform.h"
 
 #include <errno.h>
 #include <liburing.h>
@@ -270,27 +271,20 @@ static bool record_completion(jg_loop *loop, jg_operation *operation, const stru
 
 /* ---- Completions of the others ---- */
 
-/* What a send has achieved; true if it has to go on. */
-static bool send_goes_on(jg_operation *operation, int *result)
+static bool is_send(const jg_operation *operation)
 {
-    bool plain = operation->opcode == JG_OP_SEND;
-    if (!plain || *result <= 0) {
-        *result = plain && operation->result > 0 ? operation->result : *result;
-        return false;
-    }
-    operation->result += *result;
-    *result = operation->result;
-    return (size_t)operation->result < operation->length && !(operation->flags & JG__CANCELLED);
+    return operation->opcode == JG_OP_SEND || operation->opcode == JG_OP_SENDMSG;
 }
 
 static void complete(jg_loop *loop, jg_operation *operation, int result)
 {
     if (operation->handle.next) /* its cancellation waits for a slot */
         jg__queue_remove(&operation->handle);
-    if (send_goes_on(operation, &result))
+    bool send = is_send(operation);
+    if (send && result > 0 && jg__send_goes_on(operation, (size_t)result) && !(operation->flags & JG__CANCELLED))
         arm(loop, operation);
     else
-        jg__operation_complete(loop, operation, result);
+        jg__operation_complete(loop, operation, send && operation->result > 0 ? operation->result : result);
 }
 
 static bool handle_completion(jg_loop *loop, const struct io_uring_cqe *completion)

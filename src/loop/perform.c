@@ -66,25 +66,6 @@ static int connect_once(jg_operation *operation, bool resumed)
     return errno == EINPROGRESS || errno == EINTR ? JG__AGAIN : -errno;
 }
 
-/* Counts what was sent; a short send means that the socket is full. An error after a part is for the next send. */
-static int count_sent(jg_operation *operation, int sent, size_t left)
-{
-    if (sent < 0)
-        return sent != JG__AGAIN && operation->result > 0 ? operation->result : sent;
-    operation->result += sent;
-    return (size_t)sent == left ? operation->result : JG__AGAIN;
-}
-
-static int send_once(jg_operation *operation)
-{
-    size_t left = clamp(operation->length) - (size_t)operation->result;
-    ssize_t sent;
-    do
-        sent = send(operation->fd, (char *)operation->buffer + operation->result, left, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return count_sent(operation, result_of(sent), left);
-}
-
 static size_t length_of(const struct msghdr *message)
 {
     size_t length = 0;
@@ -109,16 +90,32 @@ static void advance(struct msghdr *message, size_t sent)
     }
 }
 
-static int send_message_once(jg_operation *operation)
+bool jg__send_goes_on(jg_operation *operation, size_t sent)
 {
-    size_t left = length_of(operation->message);
-    ssize_t sent;
+    operation->result += (int)sent;
+    if (operation->opcode == JG_OP_SEND)
+        return (size_t)operation->result < clamp(operation->length);
+    if (sent == length_of(operation->message))
+        return false;
+    advance(operation->message, sent);
+    return true;
+}
+
+/* A short send means that the socket is full. An error after a part is for the next send. */
+static int send_once(jg_operation *operation)
+{
+    bool plain = operation->opcode == JG_OP_SEND;
+    size_t sent = (size_t)operation->result;
+    ssize_t count;
     do
-        sent = sendmsg(operation->fd, operation->message, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    if (sent > 0 && (size_t)sent < left)
-        advance(operation->message, (size_t)sent);
-    return count_sent(operation, result_of(sent), left);
+        count =
+            plain ? send(operation->fd, (char *)operation->buffer + sent, clamp(operation->length) - sent, MSG_NOSIGNAL)
+                  : sendmsg(operation->fd, operation->message, MSG_NOSIGNAL);
+    while (count < 0 && errno == EINTR);
+    int result = result_of(count);
+    if (result >= 0)
+        return jg__send_goes_on(operation, (size_t)result) ? JG__AGAIN : operation->result;
+    return result != JG__AGAIN && operation->result > 0 ? operation->result : result;
 }
 
 int jg__perform(jg_operation *operation, bool resumed)
@@ -135,9 +132,8 @@ int jg__perform(jg_operation *operation, bool resumed)
     case JG_OP_RECV:
         return jg__receive(operation->fd, operation->buffer, operation->length);
     case JG_OP_SEND:
-        return send_once(operation);
     case JG_OP_SENDMSG:
-        return send_message_once(operation);
+        return send_once(operation);
     }
     return -EINVAL;
 }
