@@ -29,6 +29,19 @@ enum { SANITIZED = 0 };
 
 enum { MOST_FDS = 1024, TEXT_SIZE = 4096 };
 
+/* What the sanitizers find aborts, so that a test can expect it. */
+const char *__asan_default_options(void);
+const char *__asan_default_options(void)
+{
+    return "abort_on_error=1";
+}
+
+const char *__ubsan_default_options(void);
+const char *__ubsan_default_options(void)
+{
+    return "abort_on_error=1:print_stacktrace=1";
+}
+
 static struct harness_test *first_test;
 static struct harness_test **last_link = &first_test;
 static struct harness_test *current;

@@ -33,7 +33,7 @@ typedef enum jg_wait_until {
 
 /* Waits until as many of the tasks have ended as asked. Borrows: consumes and cancels nothing, also when interrupted.
  * Returns how many of them have ended by now (see jg_task_done); -1 with ECANCELED, ETIMEDOUT; EINVAL when count is 0
- * or a task is NULL. asyncio: wait. */
+ * or a task is NULL, ENOMEM for more than 16 tasks. asyncio: wait. */
 JG_API int jg_wait(jg_task *const *tasks, size_t count, jg_wait_until until) JG_MUST_USE;
 
 JG_END

@@ -203,7 +203,8 @@ JG_API void jg_loop_set_hooks(jg_loop *loop, const jg_loop_hooks *hooks);
 
 /* For a loop inside another one. The fd becomes readable when something happened in the kernel. Before the outer loop
  * sleeps, it calls jg_loop_prepare, which hands pending work to the kernel and returns how many seconds it may sleep at
- * most (negative: for ever; 0: something is ready); then jg_loop_run_once(loop, 0). */
+ * most (negative: for ever; 0: something is ready); then jg_loop_run_once(loop, 0). jg_loop_fileno returns -1 with
+ * EMFILE, ENFILE, ENOMEM. */
 JG_API int jg_loop_fileno(const jg_loop *loop);
 JG_API double jg_loop_prepare(jg_loop *loop);
 

@@ -64,9 +64,10 @@ typedef struct jg_task_options {
 
 /* Creates a task that runs fn(arg) from a later turn on. The handle is consumed exactly once by the creating task: by
  * jg_await, jg_wait_for, jg_gather or jg_detach. A task not consumed when its creator ends is cancelled, waited for and
- * reported. If creating succeeds, fn runs exactly once, even if it is cancelled before it starts: it may own its
- * argument. Never waits. Returns NULL with ENOMEM (also when the kernel's limit of mappings is reached: see
- * jg_error_text), EINVAL for a copy that does not fit the stack; then nothing is owned. asyncio: create_task. */
+ * reported; created from a callback of the loop, it belongs to nobody, as after jg_detach. If creating succeeds, fn runs
+ * exactly once, even if it is cancelled before it starts: it may own its argument.
+ * Never waits. Returns NULL with ENOMEM (also when the kernel's limit of mappings is reached: see jg_error_text), EINVAL
+ * for a copy that does not fit the stack; then nothing is owned. asyncio: create_task. */
 #define jg_create_task(fn, arg, ...) \
     jg_create_task_with(fn, arg, &(jg_task_options){.size = sizeof(jg_task_options), JG_TASK_NAME(#fn) __VA_ARGS__})
 #define JG_TASK_NAME(text) .function = (text),

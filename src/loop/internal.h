@@ -96,6 +96,9 @@ void jg__submit(jg_loop *loop, jg_operation *operation, unsigned char flags);
  * call where the fd is known to be empty or full. */
 bool jg__operation_try(jg_loop *loop, jg_operation *operation);
 
+/* Hands submitted operations to the kernel now, where that costs a system call of its own (io_uring), instead of with the next poll. */
+void jg__operations_flush(jg_loop *loop);
+
 /* For the pollers: `done` is called from the ready queue. */
 void jg__operation_complete(jg_loop *loop, jg_operation *operation, int result);
 

@@ -10,8 +10,10 @@
 
 #include <errno.h>
 #include <liburing.h>
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -50,6 +52,7 @@ struct ring {
     struct jg__list free_records;
     struct record_block *record_blocks;
     struct jg__buffer_ring buffers;
+    int outer_event; /* an eventfd for the loop around this one; -1 until it is asked for */
 };
 
 static struct ring *ring_of(const jg_loop *loop)
@@ -353,9 +356,19 @@ static void reap(jg_loop *loop)
     io_uring_cq_advance(io, count);
 }
 
+static void drain(int event)
+{
+    int saved = errno;
+    eventfd_t count;
+    eventfd_read(event, &count); /* fails when there was no event */
+    errno = saved;
+}
+
 static int poll_io_uring(jg_loop *loop, int64_t timeout)
 {
     struct ring *ring = ring_of(loop);
+    if (ring->outer_event >= 0)
+        drain(ring->outer_event);
     if (!jg__queue_empty(&ring->starved) && jg__buffers_available(&ring->buffers))
         retry_backlog(loop, &ring->starved);
     retry_backlog(loop, &ring->backlog);
@@ -368,6 +381,17 @@ static int poll_io_uring(jg_loop *loop, int64_t timeout)
 }
 
 /* ---- Life ---- */
+
+/* A ring may be mapped where another thread's was until just now. ThreadSanitizer doesn't see liburing's system calls;
+ * a lock shows it which came first. */
+static pthread_mutex_t mapping = PTHREAD_MUTEX_INITIALIZER;
+
+static void unmap(struct ring *ring)
+{
+    pthread_mutex_lock(&mapping);
+    io_uring_queue_exit(&ring->io);
+    pthread_mutex_unlock(&mapping);
+}
 
 static int set_up(struct ring *ring, unsigned entries)
 {
@@ -391,12 +415,14 @@ static int open_io_uring(jg_loop *loop, const jg_loop_options *options)
     struct ring *ring = jg__allocate_zeroed(sizeof *ring);
     if (!ring)
         return -1;
+    pthread_mutex_lock(&mapping);
     int result = set_up(ring, options->entries ? options->entries : ENTRIES);
+    pthread_mutex_unlock(&mapping);
     if (result == 0) {
         io_uring_ring_dontfork(&ring->io);
         result = jg__buffer_ring_open(&ring->buffers, &ring->io);
         if (result < 0)
-            io_uring_queue_exit(&ring->io);
+            unmap(ring);
     }
     if (result < 0) {
         jg__release(ring);
@@ -406,6 +432,7 @@ static int open_io_uring(jg_loop *loop, const jg_loop_options *options)
     jg__queue_init(&ring->backlog);
     jg__queue_init(&ring->starved);
     jg__list_init(&ring->free_records);
+    ring->outer_event = -1;
     loop->poller_state = ring;
     return 0;
 }
@@ -499,14 +526,28 @@ static void close_io_uring(jg_loop *loop)
     if (ring->enabled)
         cancel_everything(ring);
     free_records(ring);
-    io_uring_queue_exit(&ring->io);
+    unmap(ring);
     jg__buffer_ring_close(&ring->buffers);
+    if (ring->outer_event >= 0)
+        close(ring->outer_event);
     jg__release(ring);
 }
 
+/* The ring's own fd wakes nobody of what the kernel has deferred; an eventfd does. */
 static int io_uring_fileno(const jg_loop *loop)
 {
-    return ring_of(loop)->io.ring_fd;
+    struct ring *ring = ring_of(loop);
+    if (ring->outer_event >= 0)
+        return ring->outer_event;
+    int event = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (event < 0)
+        return jg__fail(errno, "jg_loop_fileno: %s", strerror(errno));
+    int result = io_uring_register_eventfd(&ring->io, event);
+    if (result < 0) {
+        close(event);
+        return jg__fail(-result, "jg_loop_fileno: %s", strerror(-result));
+    }
+    return ring->outer_event = event;
 }
 
 const struct jg__poller jg__io_uring = {

@@ -3,6 +3,8 @@
 
 #include "base/diagnostics.h"
 
+#include <errno.h>
+
 void jg__operation_done(jg_operation *operation, int result)
 {
     operation->state = JG__IDLE;
@@ -39,7 +41,9 @@ void jg__submit(jg_loop *loop, jg_operation *operation, unsigned char flags)
     operation->flags = flags;
     operation->handle.next = NULL;
     operation->state = JG__SUBMITTED;
+    int saved = errno;
     loop->poller->submit(loop, operation);
+    errno = saved;
 }
 
 bool jg__operation_try(jg_loop *loop, jg_operation *operation)
@@ -48,7 +52,17 @@ bool jg__operation_try(jg_loop *loop, jg_operation *operation)
         return false;
     operation->result = 0;
     operation->flags = 0;
-    return loop->poller->attempt(loop, operation);
+    int saved = errno;
+    bool complete = loop->poller->attempt(loop, operation);
+    errno = saved;
+    return complete;
+}
+
+void jg__operations_flush(jg_loop *loop)
+{
+    int saved = errno;
+    loop->poller->flush(loop);
+    errno = saved;
 }
 
 void jg_cancel_operation(jg_loop *loop, jg_operation *operation)
@@ -56,7 +70,9 @@ void jg_cancel_operation(jg_loop *loop, jg_operation *operation)
     if (operation->state == JG__IDLE || operation->state == JG__COMPLETED || operation->flags & JG__CANCELLED)
         return;
     operation->flags |= JG__CANCELLED;
+    int saved = errno;
     loop->poller->cancel(loop, operation);
+    errno = saved;
 }
 
 void jg_forget_fd(jg_loop *loop, int fd)

@@ -1,0 +1,3 @@
+module juggle/bench
+
+go 1.19

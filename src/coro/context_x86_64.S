@@ -1,0 +1,128 @@
+/* The switch for x86-64, System V calling convention. A suspended context is a stack pointer to: r15 r14 r13 r12 rbx
+ * rbp, return address. */
+#if defined(__x86_64__) && defined(__LP64__) && !defined(JUGGLE_UCONTEXT)
+
+        .text
+
+/* void jg__context_init(context rdi, bottom rsi, top rdx, entry rcx, arg r8). Everything lands in the cache line
+ * below the top. */
+        .globl  jg__context_init
+        .hidden jg__context_init
+        .type   jg__context_init, @function
+        .p2align 4
+jg__context_init:
+        .cfi_startproc
+        andq    $-16, %rdx
+        leaq    start(%rip), %rax
+        movq    %rax, -8(%rdx)
+        movq    $0, -16(%rdx)           /* rbp: ends a chain of frame pointers */
+        movq    %rcx, -24(%rdx)         /* rbx */
+        movq    %r8, -32(%rdx)          /* r12 */
+        movq    $0, -40(%rdx)
+        movq    $0, -48(%rdx)
+        movq    $0, -56(%rdx)
+        subq    $56, %rdx
+        movq    %rdx, (%rdi)
+        ret
+        .cfi_endproc
+        .size   jg__context_init, . - jg__context_init
+
+/* The first frame of a context. Its return address is undefined: here unwinding stops. The nop makes the address
+ * before `start`, where unwinders look a return address up, part of it. */
+        .type   jg__context_start, @function
+        .p2align 4
+jg__context_start:
+        .cfi_startproc
+        .cfi_undefined rip
+        nop
+start:
+        movq    %r12, %rdi
+        call    *%rbx
+        ud2
+        .cfi_endproc
+        .size   jg__context_start, . - jg__context_start
+
+/* long jg__context_switch(from rdi, to rsi). Both stacks have the same layout, so the CFI holds across the change of
+ * rsp. */
+        .globl  jg__context_switch
+        .hidden jg__context_switch
+        .type   jg__context_switch, @function
+        .p2align 4
+jg__context_switch:
+        .cfi_startproc
+        pushq   %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset rbp, 0
+        pushq   %rbx
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset rbx, 0
+        pushq   %r12
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset r12, 0
+        pushq   %r13
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset r13, 0
+        pushq   %r14
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset r14, 0
+        pushq   %r15
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset r15, 0
+        movq    %rsp, (%rdi)
+        movq    (%rsi), %rsp
+        movq    8(%rsi), %rax
+        popq    %r15
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore r15
+        popq    %r14
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore r14
+        popq    %r13
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore r13
+        popq    %r12
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore r12
+        popq    %rbx
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore rbx
+        popq    %rbp
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore rbp
+        popq    %rcx
+        .cfi_adjust_cfa_offset -8
+        .cfi_register rip, rcx
+        jmp     *%rcx
+        .cfi_endproc
+        .size   jg__context_switch, . - jg__context_switch
+
+/* int jg__context_call_on(on rdi, fn rsi, arg rdx). Marked as a signal frame because only there gdb accepts that the
+ * caller's frame may lie on a lower stack. */
+        .globl  jg__context_call_on
+        .hidden jg__context_call_on
+        .type   jg__context_call_on, @function
+        .p2align 4
+jg__context_call_on:
+        .cfi_startproc
+        .cfi_signal_frame
+        pushq   %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset rbp, 0
+        movq    %rsp, %rbp
+        .cfi_def_cfa_register rbp
+        movq    (%rdi), %rsp
+        andq    $-16, %rsp
+        movq    %rdx, %rdi
+        call    *%rsi
+        movq    %rbp, %rsp
+        .cfi_def_cfa_register rsp
+        popq    %rbp
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore rbp
+        ret
+        .cfi_endproc
+        .size   jg__context_call_on, . - jg__context_call_on
+
+#endif
+
+        .section .note.GNU-stack, "", @progbits

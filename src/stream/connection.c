@@ -1,0 +1,180 @@
+/* The connections of a server: each is served in a task of its own, which belongs to nobody. */
+#include "base/diagnostics.h"
+#include "stream/server.h"
+#include "stream/stream.h"
+#include "task/scheduler.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+static const double LAST_FLUSH = 1; /* seconds, for the handlers that were cancelled */
+
+/* At the top of the stack of the task that serves it. */
+struct connection {
+    struct jg__list node; /* in server->connections */
+    struct jg__server *server;
+    struct jg__stream *stream;
+    struct jg__task *task;
+};
+
+static struct connection *connection_at(struct jg__list *node)
+{
+    return jg__container_of(node, struct connection, node);
+}
+
+/* ---- Serving ---- */
+
+static int close_stream(struct jg__stream *stream)
+{
+    if (!jg_task_cancelled(jg_current_task()))
+        return jg__stream_close(stream);
+    JG_SHIELD(shield, LAST_FLUSH);
+    return jg__stream_close(stream);
+}
+
+static void connection_ended(struct jg__server *server);
+
+static int serve(void *arg)
+{
+    struct connection *connection = arg;
+    struct jg__server *server = connection->server;
+    jg_stream *handle = jg__stream_handle(connection->stream);
+    int result = server->handler(handle, server->arg), error = errno;
+    int unsent = jg__stream_behind(handle) ? close_stream(connection->stream) : 0;
+    if (result >= 0 && unsent) {
+        result = -1;
+        error = unsent;
+    }
+    jg__list_remove(&connection->node);
+    connection_ended(server);
+    errno = error;
+    return result;
+}
+
+/* Starts the task. Returns 0, or -1 with errno. */
+static int start_serving(struct jg__server *server, struct jg__stream *stream)
+{
+    struct connection first = {.server = server, .stream = stream};
+    jg_task_options options = {
+        .size = sizeof options,
+        .name = server->name,
+        .stack_size = server->options.stack_size,
+        .copy = sizeof first,
+    };
+    struct jg__task *task = jg__task_new("jg_start_server", NULL, serve, &first, &options);
+    if (!task)
+        return -1;
+    if (!task->values && server->values)
+        task->values = jg__context_share(server->values);
+    struct connection *connection = (struct connection *)(void *)jg__task_copy(task);
+    connection->task = task;
+    jg__list_append(&server->connections, &connection->node);
+    server->connection_count++;
+    return 0;
+}
+
+static void start_connection(struct jg__server *server, struct jg__stream *stream, int fd)
+{
+    int saved = errno;
+    if (start_serving(server, stream) == 0) {
+        jg__transport_attach(&stream->transport, fd);
+    } else {
+        jg__report(server->name, errno, "a connection cannot be served: %s", strerror(errno));
+        jg__stream_put_back(stream);
+        close(fd);
+    }
+    errno = saved;
+}
+
+/* ---- Accepting ---- */
+
+static bool is_full(const struct jg__server *server)
+{
+    return server->options.max_connections && server->connection_count >= server->options.max_connections;
+}
+
+void jg__server_update_listeners(struct jg__server *server)
+{
+    bool accepting = !server->closing && server->serving && !is_full(server);
+    if (accepting == server->accepting)
+        return;
+    server->accepting = accepting;
+    for (size_t i = 0; i < server->listening_count; i++)
+        if (accepting)
+            jg_listener_resume(server->listening[i].listener);
+        else
+            jg_listener_pause(server->listening[i].listener);
+}
+
+void jg__server_accepted(jg_listener *listener, int fd, void *arg)
+{
+    (void)listener;
+    struct jg__server *server = arg;
+    const jg_server_options *options = &server->options;
+    if (server->closing || jg__here.scheduler->closing) {
+        close(fd);
+        return;
+    }
+    int saved = errno;
+    struct jg__stream *stream = jg__stream_new(server->loop, false, options->high_water, options->low_water);
+    if (!stream) {
+        jg__report(server->name, ENOMEM, "a connection cannot be served: %s", strerror(ENOMEM));
+        close(fd);
+        errno = saved;
+        return;
+    }
+    stream->server = server;
+    if (is_full(server)) { /* it was on its way when the listener was paused */
+        stream->transport.fd = fd;
+        jg__list_append(&server->waiting, &stream->node);
+    } else {
+        start_connection(server, stream, fd);
+    }
+    jg__server_update_listeners(server);
+    errno = saved;
+}
+
+static struct jg__stream *take_waiting(struct jg__server *server)
+{
+    struct jg__stream *stream = jg__container_of(server->waiting.next, struct jg__stream, node);
+    jg__list_remove(&stream->node);
+    return stream;
+}
+
+static void connection_ended(struct jg__server *server)
+{
+    server->connection_count--;
+    while (!jg__list_empty(&server->waiting) && !is_full(server) && !jg__here.scheduler->closing) {
+        struct jg__stream *stream = take_waiting(server);
+        start_connection(server, stream, stream->transport.fd);
+    }
+    jg__server_update_listeners(server);
+    if (server->closing && server->connection_count == 0 && server->waiter)
+        jg__wake(server->waiter, 0);
+}
+
+/* ---- Closing ---- */
+
+void jg__server_drop_waiting(struct jg__server *server)
+{
+    while (!jg__list_empty(&server->waiting)) {
+        struct jg__stream *stream = take_waiting(server);
+        close(stream->transport.fd);
+        jg__stream_put_back(stream);
+    }
+}
+
+void jg__server_cancel_connections(struct jg__server *server)
+{
+    for (struct jg__list *node = server->connections.next; node != &server->connections; node = node->next)
+        jg__cancel(connection_at(node)->task);
+}
+
+bool jg__server_is_served_by_caller(const struct jg__server *server)
+{
+    for (struct jg__list *node = server->connections.next; node != &server->connections; node = node->next)
+        if (connection_at(node)->task == jg__here.task)
+            return true;
+    return false;
+}

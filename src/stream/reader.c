@@ -1,0 +1,58 @@
+#include "stream/reader.h"
+
+#include "stream/input.h"
+#include "stream/limits.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct jg__stream *jg__reader_enter(jg_stream *handle, const char *call)
+{
+    struct jg__stream *stream = jg__stream_enter(handle, call);
+    if (!stream)
+        return NULL;
+    if (__builtin_expect(stream->reader != NULL, 0))
+        jg__die("%s: another task waits in %s on this stream already: only one may read at a time", call,
+                stream->reader->wait.call);
+    if (stream->shown)
+        jg__input_unpin(stream);
+    return stream;
+}
+
+int jg__reader_wait(struct jg__stream *stream, struct jg__reader *reader, const char *call)
+{
+    reader->wait = (struct jg__wait){.call = call, .object = stream};
+    if (stream->transport.reading_paused)
+        jg_transport_resume_reading(&stream->transport);
+    stream->reader = reader;
+    stream->users++;
+    int result = jg__park_at_most(&reader->wait, jg__read_limit(stream));
+    bool closed = stream->closed;
+    stream->reader = NULL;
+    jg__stream_leave(stream);
+    if (reader->memory && reader->filled >= reader->least)
+        return 0; /* the data came first */
+    return closed ? -EBADF : result;
+}
+
+int jg__reader_wait_buffered(struct jg__stream *stream, size_t least, const char *call)
+{
+    struct jg__reader reader = {.least = least};
+    return jg__reader_wait(stream, &reader, call);
+}
+
+void jg__reader_wake(struct jg__stream *stream, int result)
+{
+    struct jg__reader *reader = stream->reader;
+    if (reader && !reader->woken) {
+        reader->woken = true;
+        jg__wake(&reader->wait, result);
+    }
+}
+
+int jg__reader_error(struct jg__stream *stream, const char *call)
+{
+    int error = stream->read_error;
+    stream->read_error = 0;
+    return error ? jg__fail(error, "%s: %s", call, strerror(error)) : 0;
+}

@@ -1,0 +1,192 @@
+/* Servers: their life, and the task that waits for them. */
+#include "stream/server.h"
+
+#include "base/memory.h"
+#include "task/scheduler.h"
+
+#include <errno.h>
+#include <string.h>
+
+struct jg__server *jg__server_of(const jg_server *handle, const char *call)
+{
+    struct jg__server *server = (struct jg__server *)jg__pooled_of(handle);
+    if (!server)
+        jg__die("%s: the server %s", call, handle ? "was closed" : "is NULL");
+    return server;
+}
+
+/* ---- Starting ---- */
+
+static struct jg__server *new_server(jg_loop *loop, jg_connection_handler handler, void *arg,
+                                     const jg_server_options *options)
+{
+    struct jg__pools *pools = jg__pools_of(loop);
+    struct jg__server *server = pools ? jg__pool_get(&pools->servers) : NULL;
+    if (!server)
+        return NULL;
+    server->loop = loop;
+    server->handler = handler;
+    server->arg = arg;
+    server->options = *options;
+    strncpy(server->name, options->name ? options->name : "connection", sizeof server->name - 1);
+    if (jg__here.task->values)
+        server->values = jg__context_share(jg__here.task->values);
+    jg__list_init(&server->connections);
+    jg__list_init(&server->waiting);
+    return server;
+}
+
+void jg__server_free_heap(struct jg__pooled *pooled)
+{
+    struct jg__server *server = (struct jg__server *)pooled;
+    jg__release(server->listening);
+    if (server->values)
+        jg__context_drop(server->values);
+}
+
+static void free_server(struct jg__server *server)
+{
+    jg__server_free_heap(&server->pooled);
+    jg__pool_put(&server->loop->pools->servers, &server->pooled);
+}
+
+jg_server *jg_start_server_with(jg_connection_handler handler, void *arg, const char *host, int port,
+                                const jg_server_options *options)
+{
+    static const char call[] = "jg_start_server";
+    jg_server_options whole;
+    options = jg__whole_options(options, &whole, sizeof whole);
+    if (jg__enter_wait(call) < 0)
+        return NULL;
+    if (!handler) {
+        jg__fail(EINVAL, "%s: the handler is NULL", call);
+        return NULL;
+    }
+    struct jg__server *server = new_server(jg_task_loop(), handler, arg, options);
+    if (!server) {
+        jg__fail(ENOMEM, "%s: out of memory", call);
+        return NULL;
+    }
+    if (jg__server_listen(server, host, port, options) < 0) {
+        free_server(server);
+        return NULL;
+    }
+    if (!options->paused)
+        jg_start_serving(jg__server_handle(server));
+    return jg__server_handle(server);
+}
+
+/* ---- Serving ---- */
+
+void jg_start_serving(jg_server *handle)
+{
+    struct jg__server *server = jg__server_of(handle, "jg_start_serving");
+    int saved = errno;
+    server->serving = true;
+    jg__server_update_listeners(server);
+    errno = saved;
+}
+
+void jg_server_stop(jg_server *handle)
+{
+    struct jg__server *server = jg__server_of(handle, "jg_server_stop");
+    server->stopped = true;
+    if (server->waiter && !server->closing)
+        jg__wake(server->waiter, 0);
+}
+
+static int wait_for(struct jg__server *server, struct jg__wait *wait)
+{
+    wait->object = server;
+    server->waiter = wait;
+    int result = jg__park(wait);
+    server->waiter = NULL;
+    return result;
+}
+
+/* ---- Closing ---- */
+
+/* The handlers get the grace period, then they are cancelled. */
+static void wait_for_handlers(struct jg__server *server, const char *call)
+{
+    if (server->connection_count && server->options.grace > 0) {
+        JG_TIMEOUT(grace, server->options.grace);
+        wait_for(server, &(struct jg__wait){.call = call});
+    }
+    jg__server_cancel_connections(server);
+    while (server->connection_count)
+        wait_for(server, &(struct jg__wait){.call = call, .interrupt = jg__not_now});
+}
+
+static void close_server(struct jg__server *server, const char *call)
+{
+    int saved = errno;
+    if (jg__server_is_served_by_caller(server))
+        jg__die("%s: called by a handler of the same server, for which it would wait: see jg_server_stop", call);
+    server->closing = true;
+    jg__server_close_listeners(server);
+    jg__server_drop_waiting(server);
+    wait_for_handlers(server, call);
+    free_server(server);
+    errno = saved;
+}
+
+int jg_serve_forever(jg_server *handle)
+{
+    static const char call[] = "jg_serve_forever";
+    struct jg__server *server = jg__server_of(handle, call);
+    jg__running(call);
+    if (server->waiter)
+        jg__die("%s: another task serves or closes this server already", call);
+    jg_start_serving(handle);
+    int saved = errno, reason = 0;
+    if (jg__enter_wait(call) < 0)
+        reason = errno;
+    else if (!server->stopped)
+        reason = -wait_for(server, &(struct jg__wait){.call = call});
+    if (reason) {
+        JG_SHIELD(grace, server->options.grace);
+        close_server(server, call);
+    } else {
+        close_server(server, call);
+    }
+    errno = saved;
+    return reason ? jg__fail_interrupted(call, reason) : 0;
+}
+
+void jg_server_close(jg_server *handle)
+{
+    static const char call[] = "jg_server_close";
+    if (!handle)
+        return;
+    struct jg__server *server = jg__server_of(handle, call);
+    jg__running(call);
+    if (server->waiter)
+        jg__die("%s: another task serves or closes this server already: see jg_server_stop", call);
+    close_server(server, call);
+}
+
+void jg_server_autoptr(jg_server **server)
+{
+    JG_SHIELD(shield, 10);
+    jg_server_close(*server);
+}
+
+/* ---- Looking ---- */
+
+int jg_server_port(jg_server *handle)
+{
+    const struct jg__server *server = jg__server_of(handle, "jg_server_port");
+    return server->listening[0].port;
+}
+
+const char *jg_server_address(jg_server *handle, size_t index)
+{
+    const struct jg__server *server = jg__server_of(handle, "jg_server_address");
+    return index < server->listening_count ? server->listening[index].text : NULL;
+}
+
+size_t jg_server_connections(jg_server *handle)
+{
+    return jg__server_of(handle, "jg_server_connections")->connection_count;
+}

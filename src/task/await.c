@@ -1,0 +1,94 @@
+/* Waiting for one task, and letting one go. */
+#include "task/error_text.h"
+#include "task/scheduler.h"
+
+struct join {
+    struct jg__wait wait;
+    struct jg__task *child;
+    int reason;
+};
+
+static void interrupt_join(struct jg__wait *wait, int reason)
+{
+    struct join *join = jg__container_of(wait, struct join, wait);
+    join->reason = -reason;
+    jg__cancel(join->child);
+}
+
+static inline int join(struct jg__task *task, struct jg__task *child, const char *call)
+{
+    if (child->ended)
+        return 0;
+    struct join join = {.wait = {.call = call, .object = child, .interrupt = interrupt_join}, .child = child};
+    jg__task_join(child, NULL, &join.wait);
+    jg__park_here(task, &join.wait);
+    return join.reason;
+}
+
+int jg__join(struct jg__task *child, const char *call)
+{
+    return join(jg__here.task, child, call);
+}
+
+static int failure(const char *call, struct jg__task *child, int reason)
+{
+    int error = child->error;
+    if (error != ECANCELED || !reason)
+        jg__error_text_hand_up(child);
+    jg__task_release(child);
+    if (error == ECANCELED && reason)
+        return jg__fail_interrupted(call, jg__here.task->interrupted ? jg__here.task->interrupted : reason);
+    errno = error;
+    return -1;
+}
+
+static inline int outcome(const char *call, struct jg__task *child, int reason)
+{
+    int result = child->result;
+    if (JG__UNLIKELY(result < 0))
+        return failure(call, child, reason);
+    jg__task_release(child);
+    return result;
+}
+
+int jg__outcome(const char *call, struct jg__task *child, int reason)
+{
+    return outcome(call, child, reason);
+}
+
+int jg_await(jg_task *handle)
+{
+    struct jg__task *task = jg__running_to_wait("jg_await");
+    if (!handle)
+        return -1;
+    struct jg__task *child = jg__task_to_consume(handle, "jg_await");
+    return outcome("jg_await", child, join(task, child, "jg_await"));
+}
+
+int jg_wait_for(jg_task *task, double seconds)
+{
+    jg__running_to_wait("jg_wait_for");
+    if (!task)
+        return -1;
+    struct jg__task *child = jg__task_to_consume(task, "jg_wait_for");
+    jg_timeout deadline;
+    jg_timeout_enter(&deadline, seconds);
+    int reason = jg__join(child, "jg_wait_for");
+    jg_timeout_leave(&deadline);
+    return jg__outcome("jg_wait_for", child, reason);
+}
+
+void jg_detach(jg_task *task)
+{
+    if (!task)
+        return;
+    if (!jg__here.task && !jg__task_of(task, "jg_detach")->parent)
+        return; /* created by a callback of the loop, it is detached already */
+    jg__running("jg_detach");
+    struct jg__task *child = jg__task_to_consume(task, "jg_detach");
+    jg__task_make_root(child);
+    if (child->ended)
+        jg__root_ended(child);
+    else if (jg__here.scheduler->closing)
+        jg__cancel(child);
+}

@@ -1,0 +1,134 @@
+/* The end of a task: it waits for the children that it left behind, tells whoever waits for it, and leaves for good. */
+#include "task/error_text.h"
+#include "task/scheduler.h"
+
+#include "base/memory.h"
+
+#include <string.h>
+
+void jg__task_release_slowly(struct jg__task *task)
+{
+    if (task->callbacks) {
+        jg__task_make_root(task);
+        task->consumed = true;
+        return;
+    }
+    jg__release(task->error_text);
+    task->error_text = NULL;
+    jg__scheduler_trim_later(jg__here.scheduler);
+    jg__task_release(task);
+}
+
+void jg__report_failure(const struct jg__task *task, const char *what)
+{
+    const char *text = task->error_text ? task->error_text : "";
+    jg__report(task->name, task->error, "%s: %s%s%s%s", what, strerror(task->error), *text ? " (" : "", text,
+               *text ? ")" : "");
+}
+
+static void report_abandoned(struct jg__task *creator, struct jg__task *child)
+{
+    if (child->result >= 0 || child->error == ECANCELED)
+        jg__report(child->name, 0, "never awaited by its creator \"%s\", which has ended", creator->name);
+    else
+        jg__report(child->name, 0, "never awaited by its creator \"%s\", which has ended; it failed: %s", creator->name,
+                   strerror(child->error));
+}
+
+static void wait_for_abandoned_children(struct jg__task *task)
+{
+    while (!jg__list_empty(&task->children)) {
+        struct jg__task *child;
+        for (struct jg__list *node = task->children.next; node != &task->children; node = node->next) {
+            child = jg__container_of(node, struct jg__task, siblings);
+            child->child_ended = NULL;
+            child->joiner = NULL; /* a group that is no more */
+            child->in_group.next = NULL;
+            jg__cancel(child);
+        }
+        child = jg__container_of(task->children.next, struct jg__task, siblings);
+        jg__join(child, "the end of its creator");
+        report_abandoned(task, child);
+        jg__task_release(child);
+    }
+}
+
+void jg__root_ended(struct jg__task *task)
+{
+    if (task->result < 0)
+        jg__report_failure(task, "failed");
+    jg__task_release(task);
+}
+
+static void cancel_roots(struct jg__scheduler *scheduler)
+{
+    for (struct jg__list *node = scheduler->roots.next; node != &scheduler->roots; node = node->next)
+        jg__cancel(jg__container_of(node, struct jg__task, siblings));
+}
+
+/* On the loop's stack: a task cannot free the stack that it stands on. */
+static void bury_root(void *arg)
+{
+    jg__root_ended(arg);
+}
+
+static void bury_main(void *arg)
+{
+    struct jg__task *task = arg;
+    struct jg__scheduler *scheduler = jg__here.scheduler;
+    scheduler->main_result = task->result;
+    scheduler->main_error = task->error;
+    if (task->result < 0)
+        jg__error_text_hand_up(task);
+    scheduler->main = NULL;
+    scheduler->closing = true;
+    jg__task_release(task);
+    cancel_roots(scheduler);
+}
+
+static void tell(struct jg__task *task)
+{
+    if (task->callbacks)
+        jg__done_callbacks_queue(task);
+    if (task->watchers)
+        jg__watchers_tell(task);
+    if (task->child_ended) {
+        task->child_ended(task->joiner, task);
+    } else if (task->joiner) {
+        jg__make_ready(task->joiner, 0);
+    } else if (!task->parent) {
+        task->handle.fn = task->is_main ? bury_main : bury_root;
+        jg__queue_append(&jg__here.loop->ready, &task->handle);
+    }
+}
+
+static __attribute__((noinline)) void leave_behind(struct jg__task *task)
+{
+    if (task->scopes)
+        jg__die("jg_timeout_enter: task \"%s\" ended inside the scope that it entered", task->name);
+    if (task->forbidden == JG__IN_FORKED_CHILD)
+        jg__die("jg_run: task \"%s\" ended in a forked child, which may only exec or exit", task->name);
+    if (!jg__list_empty(&task->children))
+        wait_for_abandoned_children(task);
+    if (task->values)
+        jg__context_drop(task->values);
+    task->values = NULL;
+}
+
+void jg__task_entry(void *arg)
+{
+    struct jg__task *task = arg;
+    int result = task->fn(JG__UNLIKELY(task->copied) ? jg__task_copy(task) : task->arg);
+    task->error = 0;
+    task->result = result;
+    if (result < 0) {
+        task->result = -1;
+        task->error = errno ? errno : EIO; /* so that 0 always means success */
+    }
+    if (task->scopes || task->forbidden || task->values || !jg__list_empty(&task->children))
+        leave_behind(task);
+    task->ended = true;
+    task->end_order = jg__here.scheduler->ends++;
+    tell(task);
+    jg__leave(task);
+}

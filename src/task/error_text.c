@@ -1,0 +1,62 @@
+/* The error text of each task. An interrupted wait makes none, since a million tasks may be cancelled at once: it
+ * leaves the name of the call behind, and the words are found when somebody asks for them. */
+#include "task/error_text.h"
+
+#include "base/memory.h"
+#include "task/scheduler.h"
+
+#include <string.h>
+
+int jg__fail_interrupted(const char *call, int reason)
+{
+    struct jg__task *task = jg__here.task;
+    task->refused_call = call;
+    task->refused_error = reason;
+    errno = reason;
+    return -1;
+}
+
+static void put_into_words(const char *call, int error)
+{
+    jg__fail(error, "%s: %s", call, strerror(error));
+}
+
+/* Where diagnostics.c keeps the text of whoever runs. */
+static char **slot_of_the_running(void)
+{
+    struct jg__task *task = jg__here.task;
+    if (!task)
+        return NULL;
+    const char *call = task->refused_call;
+    task->refused_call = NULL;
+    if (call)
+        put_into_words(call, task->refused_error);
+    return &task->error_text;
+}
+
+void jg__error_text_setup(void)
+{
+    jg__error_text_slot = slot_of_the_running;
+}
+
+static void hand_to_thread(const struct jg__task *from)
+{
+    if (from->refused_call)
+        put_into_words(from->refused_call, from->refused_error);
+    else
+        jg__fail(from->error, "%s", from->error_text ? from->error_text : "");
+}
+
+void jg__error_text_hand_up(struct jg__task *from)
+{
+    struct jg__task *to = jg__here.task;
+    if (!to) {
+        hand_to_thread(from);
+        return;
+    }
+    jg__release(to->error_text);
+    to->error_text = from->error_text;
+    to->refused_call = from->refused_call;
+    to->refused_error = from->refused_error;
+    from->error_text = NULL;
+}

@@ -1,0 +1,91 @@
+/* Interruption: which reason shows in a task now, and how it reaches the wait that the task is parked in. */
+#include "task/scheduler.h"
+#include "task/scope.h"
+
+/* From the innermost scope outwards, to the first shield that still holds. */
+static int reason_now(const struct jg__task *task)
+{
+    int reason = 0;
+    for (const jg_timeout *scope = task->scopes; scope; scope = scope->outer) {
+        if (scope->kind == JG__SHIELD && !scope->expired)
+            return reason;
+        if (scope->kind == JG__DEADLINE && scope->expired)
+            reason = ETIMEDOUT;
+    }
+    return task->cancelled ? ECANCELED : reason;
+}
+
+/* A yield has no effect to lose: it fails even though the task is ready already. */
+static void interrupt_yield(struct jg__task *task)
+{
+    if (!jg_handle_pending(&task->handle))
+        return;
+    task->context.result = -1;
+    task->saved_errno = task->interrupted;
+    task->refused_call = "jg_yield";
+    task->refused_error = task->interrupted;
+}
+
+static void interrupt_wait(struct jg__task *task)
+{
+    struct jg__wait *wait = task->wait;
+    if (!wait || task->interrupted <= 0 || task == jg__here.task)
+        return;
+    if (wait == &jg__yielding)
+        interrupt_yield(task);
+    else if (wait->interrupt)
+        wait->interrupt(wait, -task->interrupted);
+    else
+        jg__wake(wait, -task->interrupted);
+}
+
+/* One after the other, not inside each other: an interrupted join cancels its children, and the tree may be deeper than
+ * a stack. */
+static void interrupt_later(struct jg__task *task)
+{
+    struct jg__scheduler *scheduler = jg__here.scheduler;
+    task->next_interrupted = NULL;
+    *scheduler->last_interrupted = task;
+    scheduler->last_interrupted = &task->next_interrupted;
+    if (scheduler->interrupting)
+        return;
+    scheduler->interrupting = true;
+    while ((task = scheduler->interrupted)) {
+        scheduler->interrupted = task->next_interrupted;
+        if (!scheduler->interrupted)
+            scheduler->last_interrupted = &scheduler->interrupted;
+        interrupt_wait(task);
+    }
+    scheduler->interrupting = false;
+}
+
+void jg__interruption_changed(struct jg__task *task)
+{
+    int before = task->interrupted;
+    task->interrupted = task->forbidden ? -1 : reason_now(task);
+    if (!task->interrupted)
+        task->refused = 0;
+    if (task->interrupted > 0 && before == 0)
+        interrupt_later(task);
+}
+
+void jg__cancel(struct jg__task *task)
+{
+    if (task->cancelled || task->ended)
+        return;
+    task->cancelled = true;
+    jg__interruption_changed(task);
+}
+
+void jg_cancel(jg_task *task)
+{
+    if (task)
+        jg__cancel(jg__task_of(task, "jg_cancel"));
+}
+
+int jg_check(void)
+{
+    struct jg__task *task = jg__running("jg_check");
+    int reason = task->interrupted < 0 ? reason_now(task) : task->interrupted;
+    return reason ? jg__fail_interrupted("jg_check", reason) : 0;
+}

@@ -1,0 +1,99 @@
+/* The scheduler of one thread: its life, and the two ways between the loop's own flow and the tasks. */
+#include "task/scheduler.h"
+
+#include "base/memory.h"
+
+#include <pthread.h>
+#include <string.h>
+
+_Thread_local __attribute__((tls_model("initial-exec"))) struct jg__here jg__here;
+
+struct jg__list jg__schedulers = {&jg__schedulers, &jg__schedulers};
+static pthread_mutex_t schedulers_lock = PTHREAD_MUTEX_INITIALIZER;
+
+enum { TRIM_SECONDS = 1 };
+
+struct jg__wait jg__yielding = {.call = "jg_yield"};
+
+/* ---- Switching ---- */
+
+void jg__run_task(void *arg)
+{
+    struct jg__task *task = arg;
+    struct jg__scheduler *scheduler = jg__here.scheduler;
+    errno = task->saved_errno;
+    jg__here.task = task;
+    (void)jg__switch(&scheduler->loop_context, &task->context);
+}
+
+static int leave_to_loop(struct jg__task *task)
+{
+    task->saved_errno = *jg__here.errno_location;
+    jg__here.task = NULL;
+    return jg__switch(&task->context, &jg__here.scheduler->loop_context);
+}
+
+__attribute__((noinline)) int jg__leave_slowly(struct jg__task *task)
+{
+    jg_loop *loop = jg__here.loop;
+    if (loop->ready.next != &loop->turn_end || !jg__next_batch(loop))
+        return leave_to_loop(task);
+    jg_handle *handle = loop->ready.next;
+    jg__queue_remove(handle);
+    return handle == &task->handle ? (int)task->context.result : jg__leave_for(task, handle);
+}
+
+/* ---- Stacks ---- */
+
+static void trim(void *arg)
+{
+    struct jg__scheduler *scheduler = arg;
+    if (jg__stacks_trim(scheduler->stacks))
+        scheduler->trims = JG__TRIMS;
+    if (--scheduler->trims)
+        jg_call_later(scheduler->loop, &scheduler->trimmer, TRIM_SECONDS);
+}
+
+void jg__scheduler_trim_later(struct jg__scheduler *scheduler)
+{
+    if (!scheduler->trims)
+        jg_call_later(scheduler->loop, &scheduler->trimmer, TRIM_SECONDS);
+    scheduler->trims = JG__TRIMS;
+}
+
+/* ---- Life ---- */
+
+int jg__scheduler_open(struct jg__scheduler *scheduler, const jg_run_options *options)
+{
+    memset(scheduler, 0, sizeof *scheduler);
+    scheduler->loop = jg_loop_new(.poller = options->poller);
+    if (!scheduler->loop)
+        return -1;
+    scheduler->stacks = jg__stacks_new();
+    if (!scheduler->stacks) {
+        jg_loop_close(scheduler->loop);
+        return jg__fail(ENOMEM, "jg_run: out of memory");
+    }
+    scheduler->last_interrupted = &scheduler->interrupted;
+    scheduler->trimmer.handle = (jg_handle){.fn = trim, .arg = scheduler};
+    jg__list_init(&scheduler->roots);
+    jg__context_init_thread(&scheduler->loop_context);
+    scheduler->loop->tasks = scheduler;
+    scheduler->loop->task_fn = jg__run_task;
+    pthread_mutex_lock(&schedulers_lock);
+    jg__list_append(&jg__schedulers, &scheduler->node);
+    pthread_mutex_unlock(&schedulers_lock);
+    jg__here = (struct jg__here){.loop = scheduler->loop, .errno_location = &errno, .scheduler = scheduler};
+    return 0;
+}
+
+void jg__scheduler_close(struct jg__scheduler *scheduler)
+{
+    jg__here = (struct jg__here){0};
+    pthread_mutex_lock(&schedulers_lock);
+    jg__list_remove(&scheduler->node);
+    pthread_mutex_unlock(&schedulers_lock);
+    jg_timer_cancel(scheduler->loop, &scheduler->trimmer);
+    jg_loop_close(scheduler->loop);
+    jg__stacks_free(scheduler->stacks);
+}

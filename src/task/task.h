@@ -1,0 +1,142 @@
+/* The record of a task: at the top of its own stack, so that a task that sleeps costs one page. */
+#ifndef JUGGLE_TASK_TASK_H
+#define JUGGLE_TASK_TASK_H
+
+#include "base/options.h"
+#include "task/internal.h"
+
+#include <juggle/group.h>
+
+#pragma GCC visibility push(hidden)
+
+struct jg__scheduler;
+struct jg__context_value;
+struct jg__watcher;
+struct jg__done_callback;
+
+enum { JG__NAME_SIZE = 32 };
+
+/* Why a task must not wait at all, whatever happens to it. */
+enum jg__forbidden {
+    JG__WAITING_ALLOWED,
+    JG__IN_CALL_DEEP,    /* it is inside jg_call_deep */
+    JG__IN_FORKED_CHILD, /* this process is a forked copy */
+};
+
+/* The first cache line is all that a switch touches; the second and third serve creating and joining.
+ *
+ * For debuggers: from the list jg__schedulers, each scheduler's `roots` and every task's `children` (linked by
+ * `siblings`) make the tree of all tasks. A task with `ended` has ended and waits to be consumed. Of the others, the
+ * one that jg__here.task of its thread points at runs; one whose `wait` is NULL or &jg__yielding is ready to run; else
+ * it waits in the public function wait->call, for wait->object. The registers of a task that does not run are those
+ * that jg__context_switch left at context.stack_pointer. */
+struct jg__task {
+    struct jg__context context;
+    jg_handle handle;      /* in the ready queue: fn is jg__run_task, arg the task */
+    struct jg__wait *wait; /* what it is parked in, or &jg__yielding; may be stale while it runs */
+    int interrupted;       /* the reason that shows now: 0, ECANCELED, ETIMEDOUT; -1: see `forbidden` */
+    int saved_errno;       /* errno, while it doesn't run */
+
+    jg_coroutine fn;
+    void *arg;
+    struct jg__list siblings; /* in its parent's children, or in the scheduler's roots */
+    struct jg__list children; /* that it created and has not consumed */
+    struct jg__task *parent;  /* who consumes it: its creator; NULL for main and for detached ones */
+    struct jg__stack stack;
+    uint32_t generation; /* that of its handle; 0: no task */
+    int budget;          /* calls that may find their data at once before it yields */
+
+    void *joiner; /* who is told of its end: by child_ended(joiner, task), or woken where that is NULL */
+    void (*child_ended)(void *joiner, struct jg__task *child);
+    struct jg_timeout *scopes; /* the innermost */
+    struct jg__context_value *values;
+    struct jg__watcher *watchers; /* jg_wait */
+    struct jg__done_callback *callbacks;
+    char *error_text;
+    const char *refused_call; /* the wait that was interrupted, if that was its last failure, with refused_error: see
+                                 error_text.c */
+    struct jg__list in_group;
+    uint32_t refused; /* waits refused since it was interrupted */
+    uint32_t copied;  /* bytes of the copy of arg, below the record */
+    bool ended;
+    bool cancelled;
+    bool is_main;
+    bool consumed; /* only its done callbacks keep it */
+    bool counts;   /* in a group: its failure is one of the group's */
+    unsigned char forbidden;
+
+    int refused_error;
+    int result; /* of fn: 0 or more, or -1 with `error` */
+    int error;
+    struct jg__task *next_interrupted; /* see interruption.c */
+    uint64_t end_order;                /* the how manieth task to end on this loop */
+    const char *name;
+    char own_name[JG__NAME_SIZE]; /* what `name` points at, unless that is a literal */
+} __attribute__((aligned(64)));
+
+/* The handle that users see: the address, which has 48 bits and is a multiple of 64, with 22 bits of generation in the
+ * bits that are free. Never NULL, since the generation is never 0. */
+enum { JG__GENERATION_LOW = 6, JG__GENERATION_BITS = 22, JG__ADDRESS_BITS = 48 };
+
+static inline jg_task *jg__task_handle(const struct jg__task *task)
+{
+    uint64_t generation = task->generation;
+    uint64_t low = generation & ((1u << JG__GENERATION_LOW) - 1);
+    uint64_t high = generation >> JG__GENERATION_LOW;
+    return (jg_task *)((uintptr_t)task | low | high << JG__ADDRESS_BITS); // NOLINT(performance-no-int-to-ptr)
+}
+
+/* Creates a task that `parent` will consume (NULL: a root) and makes it ready. NULL with ENOMEM, EINVAL. */
+struct jg__task *jg__task_new(const char *call, struct jg__task *parent, jg_coroutine fn, void *arg,
+                              const jg_task_options *options);
+
+/* Where the copy of its argument lies, if it has one. */
+static inline char *jg__task_copy(struct jg__task *task)
+{
+    return (char *)task - ((task->copied + 15) & ~UINT32_C(15));
+}
+
+/* Where every task begins; it returns to nobody. */
+void jg__task_entry(void *arg);
+
+/* Makes a task a root: nobody consumes it. */
+void jg__task_make_root(struct jg__task *task);
+
+/* Reports the failure of a root that has ended, and frees it. */
+void jg__root_ended(struct jg__task *task);
+
+/* Tells the error handler of the failure of a task that has ended: "WHAT: Connection refused (its error text)". */
+void jg__report_failure(const struct jg__task *task, const char *what);
+
+/* jg_cancel for the floor itself. */
+void jg__cancel(struct jg__task *task);
+
+/* From now on `joiner` is told when the child, which has not ended yet, does; without child_ended it is a jg__wait, to
+ * be woken. */
+static inline void jg__task_join(struct jg__task *child, void (*child_ended)(void *, struct jg__task *), void *joiner)
+{
+    child->child_ended = child_ended;
+    child->joiner = joiner;
+}
+
+/* Waits until the child has ended, whatever happens; an interruption cancels it. Returns the reason of an interruption
+ * during the wait, or 0. */
+int jg__join(struct jg__task *child, const char *call);
+
+/* Consumes a child that has ended, and returns its result, with errno; `reason`, if not 0, is why the call was
+ * interrupted and takes the place of ECANCELED. */
+int jg__outcome(const char *call, struct jg__task *child, int reason);
+
+/* Done callbacks: those of a task that ends are queued. */
+void jg__done_callbacks_queue(struct jg__task *task);
+
+/* jg_wait: those that watch a task that ends are told. */
+void jg__watchers_tell(struct jg__task *task);
+
+/* Task-locals: a reference is taken for a child, or given up. */
+struct jg__context_value *jg__context_share(struct jg__context_value *values);
+void jg__context_drop(struct jg__context_value *values);
+
+#pragma GCC visibility pop
+
+#endif

@@ -1,0 +1,185 @@
+/* The life of a transport, up to its opening, and questions to it. */
+#include "base/options.h"
+#include "transport/internal.h"
+#include "transport/socket.h"
+
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { HIGH_WATER = 64 * 1024, LOW_WATER = 16 * 1024 };
+
+void jg__transport_init(jg_transport *transport, jg_loop *loop, const jg_protocol *protocol,
+                        const struct jg__transport_owner *owner, void *arg)
+{
+    memset(transport, 0, sizeof *transport);
+    transport->loop = loop;
+    transport->protocol = protocol;
+    transport->owner = owner;
+    transport->arg = arg;
+    transport->fd = -1;
+    transport->high_water = HIGH_WATER;
+    transport->low_water = LOW_WATER;
+    transport->resident.evict = jg__transport_evict;
+    transport->timer.handle.fn = jg__transport_handle;
+    transport->timer.handle.arg = transport;
+}
+
+/* From here on it is the loop's to free. */
+static void take_fd(jg_transport *transport, int fd, enum jg__transport_phase phase)
+{
+    transport->fd = fd;
+    transport->phase = phase;
+    jg__list_append(&transport->loop->residents, &transport->resident.node);
+}
+
+/* ---- Opening ---- */
+
+static void start(jg_transport *transport)
+{
+    transport->phase = JG__TRANSPORT_OPEN;
+    if (transport->protocol->connection_made)
+        transport->protocol->connection_made(transport, transport->arg);
+    if (transport->phase != JG__TRANSPORT_OPEN)
+        return;
+    jg__transport_receive(transport);
+    jg__transport_send(transport);
+    jg__transport_tell_written(transport);
+}
+
+void jg__transport_attach(jg_transport *transport, int fd)
+{
+    if (transport->protocol->connection_made) {
+        take_fd(transport, fd, JG__TRANSPORT_OPENING);
+        jg_call_soon(transport->loop, &transport->timer.handle);
+    } else {
+        take_fd(transport, fd, JG__TRANSPORT_OPEN);
+        jg__transport_receive(transport);
+    }
+}
+
+static void connected(jg_operation *operation, int result)
+{
+    jg_transport *transport = operation->arg;
+    jg__release((void *)(uintptr_t)operation->address);
+    transport->receiving = false;
+    if (transport->phase == JG__TRANSPORT_ENDING)
+        jg__transport_end_if_idle(transport);
+    else if (result < 0)
+        jg__transport_end(transport, -result);
+    else
+        start(transport);
+}
+
+int jg__transport_connect(jg_transport *transport, const struct sockaddr *address, socklen_t length,
+                          const jg_transport_options *options)
+{
+    jg_transport_options whole;
+    options = jg__whole_options(options, &whole, sizeof whole);
+    void *copy = jg__allocate(length);
+    if (!copy)
+        return jg__fail(ENOMEM, "jg_transport_connect: out of memory");
+    memcpy(copy, address, length);
+    int fd = jg__socket_open(address->sa_family, options, "jg_transport_connect");
+    if (fd < 0) {
+        jg__release(copy);
+        return -1;
+    }
+    take_fd(transport, fd, JG__TRANSPORT_CONNECTING);
+    transport->receiving = true;
+    transport->input = (jg_operation){
+        .opcode = JG_OP_CONNECT,
+        .fd = fd,
+        .done = connected,
+        .arg = transport,
+        .address = copy,
+        .address_length = length,
+    };
+    jg_submit(transport->loop, &transport->input);
+    return 0;
+}
+
+/* ---- The handle ---- */
+
+/* The turn ends: its writes leave together, and what changed meanwhile takes effect. */
+static void end_turn(jg_transport *transport)
+{
+    jg__transport_stop_receiving(transport);
+    jg__transport_send(transport);
+    jg__transport_tell_written(transport);
+}
+
+void jg__transport_handle(void *arg)
+{
+    jg_transport *transport = arg;
+    switch (transport->phase) {
+    case JG__TRANSPORT_CONNECTING: /* something was written: it waits */
+        break;
+    case JG__TRANSPORT_OPENING:
+        start(transport);
+        break;
+    case JG__TRANSPORT_OPEN:
+        end_turn(transport);
+        break;
+    case JG__TRANSPORT_FLUSHING: /* the time is over */
+        jg__transport_end(transport, ETIMEDOUT);
+        break;
+    case JG__TRANSPORT_LINGERING:
+        jg__transport_end(transport, 0);
+        break;
+    case JG__TRANSPORT_ENDING:
+        jg__transport_finish(transport);
+        break;
+    }
+}
+
+/* ---- The public ones ---- */
+
+static jg_transport *allocate(jg_loop *loop, const jg_protocol *protocol, void *arg, const char *call)
+{
+    jg_transport *transport = jg__allocate(sizeof *transport);
+    if (transport)
+        jg__transport_init(transport, loop, protocol, NULL, arg);
+    else
+        jg__fail(ENOMEM, "%s: out of memory", call);
+    return transport;
+}
+
+jg_transport *jg_transport_connect_with(jg_loop *loop, const struct sockaddr *address, socklen_t length,
+                                        const jg_protocol *protocol, void *arg, const jg_transport_options *options)
+{
+    jg_transport *transport = allocate(loop, protocol, arg, "jg_transport_connect");
+    if (transport && jg__transport_connect(transport, address, length, options) < 0) {
+        jg__release(transport);
+        return NULL;
+    }
+    return transport;
+}
+
+jg_transport *jg_transport_from_fd_with(jg_loop *loop, int fd, const jg_protocol *protocol, void *arg,
+                                        const jg_transport_options *options)
+{
+    jg_transport_options whole;
+    options = jg__whole_options(options, &whole, sizeof whole);
+    if (jg__socket_adopt(fd, options, "jg_transport_from_fd") < 0)
+        return NULL;
+    jg_transport *transport = allocate(loop, protocol, arg, "jg_transport_from_fd");
+    if (transport)
+        jg__transport_attach(transport, fd);
+    return transport;
+}
+
+bool jg_transport_is_closing(const jg_transport *transport)
+{
+    return transport->phase > JG__TRANSPORT_OPEN;
+}
+
+int jg_transport_fileno(const jg_transport *transport)
+{
+    return transport->fd;
+}
+
+jg_loop *jg_transport_loop(const jg_transport *transport)
+{
+    return transport->loop;
+}
