@@ -21,9 +21,9 @@ test-long: ## the same with longer sweeps
 	@$(SETUP) test
 	@JUGGLE_LONG=1 tests/run
 
-bench: ## measure; QUICK=1 for three minutes, results in build/bench
+bench: ## measure; QUICK=1 for three minutes, ONLY=echo for one benchmark; results in build/bench
 	@$(SETUP) bench
-	@bench/run $(if $(QUICK),--quick)
+	@bench/run --build-dir $(BUILD) $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 lint: ## check the formatting, look for bugs with clang-tidy
 	@$(SETUP) lint
@@ -35,6 +35,7 @@ format: ## format the sources
 
 install: all ## install to PREFIX (default /usr/local), below DESTDIR
 	@cmake --install $(BUILD) --prefix $(PREFIX)
+	@[ -n "$(DESTDIR)" ] || [ "$$(id -u)" != 0 ] || ldconfig
 
 clean: ## remove all that was built
 	@rm -rf build

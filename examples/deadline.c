@@ -3,8 +3,8 @@
  *     build/release/examples/deadline [seconds]
  *
  * Three jobs run side by side; the deadline (one second, unless told) holds for all of them together. Those that are
- * not done by then are cancelled, and are given the time to put things in order. Press Ctrl-C before the deadline, as in
- * `deadline 60`, and the same happens. */
+ * not done by then are cancelled, and are given the time to put things in order. Press Ctrl-C before the deadline, as
+ * in `deadline 60`, and the same happens. */
 #include <errno.h>
 #include <juggle.h>
 #include <stdio.h>

@@ -2,8 +2,8 @@
  *
  *     build/release/examples/downloader http://127.0.0.1:8000/a http://127.0.0.1:8000/b
  *
- * Shows how each gets on, then a table. A download is called NAME.part until all of it has come. The exit code is 1 if one
- * failed. */
+ * Shows how each gets on, then a table. A download is called NAME.part until all of it has come. The exit code is 1 if
+ * one failed. */
 #define _GNU_SOURCE 1 /* strcasestr */
 #include <errno.h>
 #include <juggle.h>
@@ -128,7 +128,8 @@ static int amain(void *arg)
     jg_autogroup group = {0};
     int result, more;
     for (struct download *download = arg; download->url; download++)
-        jg_group_start(&group, fetch, download);
+        if (jg_group_start(&group, fetch, download) < 0)
+            return -1;
     while ((more = jg_group_next(&group, &result, NULL)) > 0) /* next, not wait: a failure does not cancel the rest */
         continue;
     return more;
@@ -136,17 +137,21 @@ static int amain(void *arg)
 
 int main(int argc, char **argv)
 {
-    struct download *downloads = calloc((size_t)argc, sizeof *downloads); /* the last one has no URL */
-    if (argc < 2 || !downloads) {
-        fprintf(stderr, "usage: downloader http://host[:port]/path...\n");
+    if (argc < 2) {
+        fprintf(stderr, "usage: downloader http://host[:port]/path/name...\n");
         return 2;
+    }
+    struct download *downloads = calloc((size_t)argc, sizeof *downloads); /* the last one has no URL */
+    if (!downloads) {
+        perror("downloader");
+        return 1;
     }
     for (int i = 1; i < argc; i++)
         downloads[i - 1].url = argv[i];
     setvbuf(stdout, NULL, _IOLBF, 0);
     bool failed = jg_run(amain, downloads) < 0;
     if (failed)
-        perror("downloader");
+        fprintf(stderr, "downloader: %s\n", jg_error_text());
     for (struct download *download = downloads; download->url; download++) {
         bool whole = *download->failure == '\0';
         printf("%12lld bytes %8.3f s  %s%s%s\n", download->received, download->seconds, download->url,

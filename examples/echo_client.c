@@ -1,5 +1,5 @@
-/* Many clients of an echo server at once, in one thread: each sends messages of 1 byte to 64 KiB, waits for each to come
- * back, and compares every byte.
+/* Many clients of an echo server at once, in one thread: each sends messages of 1 byte to 64 KiB, waits for each to
+ * come back, and compares every byte.
  *
  *     build/release/examples/echo_client [port [clients [messages]]]
  *

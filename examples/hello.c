@@ -18,8 +18,7 @@ static int hello_world(void *arg)
 static int amain(void *arg)
 {
     (void)arg;
-    return jg_gather(jg_create_task(hello_world, NULL),
-                     jg_create_task(hello_world, NULL),
+    return jg_gather(jg_create_task(hello_world, NULL), jg_create_task(hello_world, NULL),
                      jg_create_task(hello_world, NULL));
 }
 

@@ -12,11 +12,11 @@ enum { WORKERS = 3, JOBS = 10 };
 
 struct worker {
     int number;
-    jg_future job;            /* its next job, or NULL: there are no more */
+    jg_future job; /* its next job, or NULL: there are no more */
     struct worker *next_idle;
 };
 
-static struct worker *idle;     /* those that wait for a job */
+static struct worker *idle;      /* those that wait for a job */
 static jg_future *somebody_idle; /* what the producer waits on, if it waits */
 static int done;
 
@@ -85,7 +85,7 @@ static int amain(void *arg)
 int main(void)
 {
     if (jg_run(amain, NULL) < 0) {
-        perror("workers");
+        fprintf(stderr, "workers: %s\n", jg_error_text());
         return 1;
     }
     printf("%d jobs done by %d workers\n", done, WORKERS);

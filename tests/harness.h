@@ -4,8 +4,8 @@
  *     TEST(sleep_is_never_early) { ... ck_assert_int_eq(a, b); ... }
  *     TEST_ABORTS(await_twice_aborts, "jg_await") { ... }
  *
- * The program prints `ok NAME: SECONDS s`, `not ok NAME: FILE:LINE: MESSAGE` or `skip NAME: REASON` for each, and runs only those
- * whose name contains its argument, if there is one. */
+ * The program prints `ok NAME: SECONDS s`, `not ok NAME: FILE:LINE: MESSAGE` or `skip NAME: REASON` for each, and runs
+ * only those whose name contains its argument, if there is one. */
 #ifndef JUGGLE_TESTS_HARNESS_H
 #define JUGGLE_TESTS_HARNESS_H
 
@@ -39,19 +39,19 @@ int harness_slowness(void);
 #define SKIP(reason) harness_skip(reason)
 
 /* Runs fn(arg) as the main task; it must return 0. */
-#define RUN(fn, arg)                                                                                             \
-    do {                                                                                                         \
-        int harness_result = jg_run(fn, arg);                                                                    \
+#define RUN(fn, arg)                                                                                            \
+    do {                                                                                                        \
+        int harness_result = jg_run(fn, arg);                                                                   \
         ck_assert_msg(harness_result == 0, "jg_run(%s) returned %d: %s", #fn, harness_result, strerror(errno)); \
     } while (0)
 
-#define HARNESS_TEST(test_name, text)                                                                   \
-    static void test_##test_name(void);                                                                 \
-    static void __attribute__((constructor)) register_##test_name(void)                                 \
-    {                                                                                                   \
+#define HARNESS_TEST(test_name, text)                                                                     \
+    static void test_##test_name(void);                                                                   \
+    static void __attribute__((constructor)) register_##test_name(void)                                   \
+    {                                                                                                     \
         static struct harness_test test = {#test_name, __FILE__, __LINE__, test_##test_name, text, NULL}; \
-        harness_register(&test);                                                                        \
-    }                                                                                                   \
+        harness_register(&test);                                                                          \
+    }                                                                                                     \
     static void test_##test_name(void)
 
 #endif

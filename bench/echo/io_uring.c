@@ -1,9 +1,9 @@
-/* The floor on io_uring: an echo server without a library. Multishot accept and receive, a ring of buffers that are sent straight from where they
- * were received, one enter a turn.
+/* The floor on io_uring: an echo server without a library. Multishot accept and receive, a ring of buffers that are
+ * sent straight from where they were received, one enter a turn.
  *
- * The sends of a turn must not block (MSG_DONTWAIT) and complete silently while the kernel takes them in, so that their buffers are free again
- * when the enter returns. Only one that the kernel could not take whole posts a completion, ahead of all receives; the rest of that
- * connection's data then leaves by waiting sends, one after the other.
+ * The sends of a turn must not block (MSG_DONTWAIT) and complete silently while the kernel takes them in, so that their
+ * buffers are free again when the enter returns. Only one that the kernel could not take whole posts a completion,
+ * ahead of all receives; the rest of that connection's data then leaves by waiting sends, one after the other.
  *
  * io_uring [--buffers N] [--buffer-bytes N]: a power of two, at most 4096 */
 #include "common/measure.h"
@@ -53,7 +53,7 @@ static struct batch batches[2];
 static struct batch *next_batch = &batches[0];
 static unsigned turn = 2;
 static unsigned held, freed; /* buffers that the kernel has not got back; those that it gets when the turn ends */
-static bool blocked; /* data of this turn has to wait for the sends of this turn */
+static bool blocked;         /* data of this turn has to wait for the sends of this turn */
 static struct connection *starving;
 
 static struct io_uring_sqe *next_entry(void *pointer, enum kind kind)

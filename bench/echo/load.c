@@ -1,11 +1,12 @@
-/* The load of the echo benchmark: a number of connections to each server, each of which sends its next message as soon as the echo of the last is
- * complete. Compares every byte. Servers take turns in short slices, since the speed of a machine changes from second to second; each
- * slice prints the readings of one server. The CPU time of a server is read from /proc at moments when no message is under way and the
- * server sleeps, since the kernel brings the figure of a running thread up to date only now and then.
+/* The load of the echo benchmark: a number of connections to each server, each of which sends its next message as soon
+ * as the echo of the last is complete. Compares every byte. Servers take turns in short slices, since the speed of a
+ * machine changes from second to second; each slice prints the readings of one server. The CPU time of a server is read
+ * from /proc at moments when no message is under way and the server sleeps, since the kernel brings the figure of a
+ * running thread up to date only now and then.
  *
  * load --server NAME:PORT:PID ... [--connections N] [--bytes N] [--messages N] [--slices N] [--think N]
- * --messages is for each slice. --think spends so many nanoseconds of this process on each message: shows whether the result depends on the
- * speed of the load. */
+ * --messages is for each slice. --think spends so many nanoseconds of this process on each message: shows whether the
+ * result depends on the speed of the load. */
 #include "common/measure.h"
 
 #include <arpa/inet.h>

@@ -1,5 +1,5 @@
-/* What the hand-written servers share: a listening socket on a port of the kernel's choice, announced on stdout. Set-up only, nothing that is
- * measured. */
+/* What the hand-written servers share: a listening socket on a port of the kernel's choice, announced on stdout. Set-up
+ * only, nothing that is measured. */
 #ifndef BENCH_ECHO_SOCKET_H
 #define BENCH_ECHO_SOCKET_H
 

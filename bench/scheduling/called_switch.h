@@ -1,4 +1,5 @@
-/* The least that a switch between two stacks costs when it is a called function: six registers pushed and popped, and an indirect jump. */
+/* The least that a switch between two stacks costs when it is a called function: six registers pushed and popped, and
+ * an indirect jump. */
 #ifndef BENCH_CALLED_SWITCH_H
 #define BENCH_CALLED_SWITCH_H
 

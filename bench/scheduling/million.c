@@ -1,4 +1,5 @@
-/* A million tasks that sleep: how long each takes to create and to start, what it keeps in memory, and how long it takes to end. */
+/* A million tasks that sleep: how long each takes to create and to start, what it keeps in memory, and how long it
+ * takes to end. */
 #include "common/measure.h"
 
 #include <juggle.h>

@@ -1,5 +1,6 @@
-/* Two tasks that yield to each other, beside two bare stacks that a called function switches between; each from places of its own in the code.
- * Both are measured in turns in one program, since the speed of a machine changes from second to second. */
+/* Two tasks that yield to each other, beside two bare stacks that a called function switches between; each from places
+ * of its own in the code. Both are measured in turns in one program, since the speed of a machine changes from second
+ * to second. */
 #include "common/measure.h"
 #include "scheduling/called_switch.h"
 

@@ -75,6 +75,16 @@ static inline void jg__queue_append(jg_handle *head, jg_handle *handle)
     head->previous = handle;
 }
 
+/* Takes the first one out. Does not need its `previous`, which the ready queue doesn't keep for tasks. */
+static inline jg_handle *jg__queue_pop(jg_handle *head)
+{
+    jg_handle *first = head->next;
+    head->next = first->next;
+    first->next->previous = head;
+    first->next = NULL;
+    return first;
+}
+
 static inline void jg__queue_remove(jg_handle *handle)
 {
     handle->previous->next = handle->next;

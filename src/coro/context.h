@@ -31,6 +31,13 @@ void jg__context_init(struct jg__context *context, void *bottom, void *top, void
  * into another task's frame is mispredicted. */
 long jg__context_switch(struct jg__context *from, struct jg__context *to);
 
+/* The same for a flow that has ended: it saves nothing in `from`, and is not continued. */
+#if defined(JUGGLE_UCONTEXT) || JG__SANITIZED || !defined(__LP64__) || (!defined(__x86_64__) && !defined(__aarch64__))
+#define jg__context_leave(from, to) jg__context_switch(from, to)
+#else
+long jg__context_leave(struct jg__context *from, struct jg__context *to);
+#endif
+
 /* Calls fn(arg) on the stack of the suspended context `on`, below its frames, and returns what it returned. fn must not
  * switch. */
 int jg__context_call_on(struct jg__context *on, int (*fn)(void *arg), void *arg);

@@ -72,6 +72,9 @@ jg__context_switch:
         .endr
         mov     x9, sp
         str     x9, [x0]
+        .globl  jg__context_leave
+        .hidden jg__context_leave
+jg__context_leave:                      /* (from x0, to x1): the second half alone */
         ldr     x9, [x1]
         mov     sp, x9
         ldr     x0, [x1, #8]

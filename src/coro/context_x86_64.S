@@ -69,6 +69,9 @@ jg__context_switch:
         .cfi_adjust_cfa_offset 8
         .cfi_rel_offset r15, 0
         movq    %rsp, (%rdi)
+        .globl  jg__context_leave
+        .hidden jg__context_leave
+jg__context_leave:                      /* (from rdi, to rsi): the second half alone */
         movq    (%rsi), %rsp
         movq    8(%rsi), %rax
         popq    %r15

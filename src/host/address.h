@@ -6,7 +6,8 @@
 
 enum { JG__ADDRESS_TEXT = 128 };
 
-/* "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", a path for a Unix socket, "" for what is unknown. Returns text. Preserves errno. */
+/* "127.0.0.1:80", "[::1]:80", "[fe80::1%eth0]:80", a path for a Unix socket, "" for what is unknown. Returns text.
+ * Preserves errno. */
 const char *jg__address_text(const struct sockaddr *address, socklen_t length, char text[JG__ADDRESS_TEXT]);
 
 #endif

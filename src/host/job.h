@@ -1,5 +1,5 @@
-/* Work on threads of their own, for calls that block: a few threads, started on demand, that end when they were idle for some seconds
- * or when nobody holds them any more. */
+/* Work on threads of their own, for calls that block: a few threads, started on demand, that end when they were idle
+ * for some seconds or when nobody holds them any more. */
 #ifndef JUGGLE_HOST_JOB_H
 #define JUGGLE_HOST_JOB_H
 
@@ -13,16 +13,16 @@ struct jg__job {
     unsigned char state;                   /* private */
 };
 
-/* The threads stay available until each hold was let go; then idle threads end before this returns, and those that are busy end
- * after their work. */
+/* The threads stay available until each hold was let go; then idle threads end before this returns, and those that are
+ * busy end after their work. */
 void jg__jobs_hold(void);
 void jg__jobs_let_go(void);
 
 /* Hands a job to the threads. Returns 0, or -1 with EAGAIN when there is no thread and none can be started. */
 int jg__job_start(struct jg__job *job);
 
-/* Takes it back, at once. True: no thread knows of it any more; `finished` was called, or will never be. False: a thread is at work on it, the
- * job is the thread's, and `dropped` follows. */
+/* Takes it back, at once. True: no thread knows of it any more; `finished` was called, or will never be. False: a
+ * thread is at work on it, the job is the thread's, and `dropped` follows. */
 bool jg__job_withdraw(struct jg__job *job);
 
 #endif

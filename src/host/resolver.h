@@ -7,13 +7,14 @@
 
 typedef struct jg__lookup jg__lookup;
 
-/* The answer: the addresses, valid during the call, and error 0; or NULL, an errno, and the resolver's words. errno is ENOENT for an unknown name,
- * EAGAIN when the resolver failed for now, EAFNOSUPPORT when the name has no address of the family, ENOMEM, or a system call's. */
+/* The answer: the addresses, valid during the call, and error 0; or NULL, an errno, and the resolver's words. errno is
+ * ENOENT for an unknown name, EAGAIN when the resolver failed for now, EAFNOSUPPORT when the name has no address of the
+ * family, ENOMEM, or a system call's. */
 typedef void (*jg__lookup_done)(void *arg, const struct addrinfo *addresses, int error, const char *text);
 
-/* Looks up host (copied; NULL: this machine, or with AI_PASSIVE in `flags` any address) and port for stream sockets. `done` is called from a later turn,
- * for numeric addresses too, which need no thread. Returns NULL with ENOMEM, ENAMETOOLONG, EINVAL (port), EAGAIN (no thread can be
- * started). */
+/* Looks up host (copied; NULL: this machine, or with AI_PASSIVE in `flags` any address) and port for stream sockets.
+ * `done` is called from a later turn, for numeric addresses too, which need no thread. Returns NULL with ENOMEM,
+ * ENAMETOOLONG, EINVAL (port), EAGAIN (no thread can be started). */
 jg__lookup *jg__lookup_start(jg_loop *loop, const char *host, int port, int family, int flags, jg__lookup_done done,
                              void *arg);
 

@@ -47,6 +47,7 @@ struct jg_loop {
     struct jg__list listeners_without_fds; /* retried when an fd is closed; see transport/listener.c */
     struct jg__list residents;             /* what lives in the loop and is released with it */
     struct jg__pools *pools;               /* of streams and servers; see stream/pool.c */
+    size_t lingering;           /* connections that were closed and wait for their peers' ends, a second at most */
     struct jg__chunks *chunks;             /* spare memory of the transports; see transport/chunk.c */
     struct jg__resolver *resolver;         /* its name look-ups; see host/resolver.c */
 };
@@ -60,8 +61,7 @@ static inline bool jg__next_batch(jg_loop *loop)
         return false;
     if (__builtin_expect(loop->batches-- == 0, 0) && !jg__budget_lasts(loop))
         return false;
-    jg__queue_remove(&loop->turn_end);
-    jg__queue_append(&loop->ready, &loop->turn_end);
+    jg__queue_append(&loop->ready, jg__queue_pop(&loop->ready));
     return true;
 }
 

@@ -415,6 +415,11 @@ static int open_io_uring(jg_loop *loop, const jg_loop_options *options)
     struct ring *ring = jg__allocate_zeroed(sizeof *ring);
     if (!ring)
         return -1;
+    jg__list_init(&ring->free_records);
+    if (!grow_records(ring)) { /* with these, completions are handled even when there is no memory for more */
+        jg__release(ring);
+        return -1;
+    }
     pthread_mutex_lock(&mapping);
     int result = set_up(ring, options->entries ? options->entries : ENTRIES);
     pthread_mutex_unlock(&mapping);
@@ -425,13 +430,13 @@ static int open_io_uring(jg_loop *loop, const jg_loop_options *options)
             unmap(ring);
     }
     if (result < 0) {
+        jg__release(ring->record_blocks);
         jg__release(ring);
         errno = -result;
         return -1;
     }
     jg__queue_init(&ring->backlog);
     jg__queue_init(&ring->starved);
-    jg__list_init(&ring->free_records);
     ring->outer_event = -1;
     loop->poller_state = ring;
     return 0;

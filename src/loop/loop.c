@@ -183,10 +183,10 @@ static void run_ready(jg_loop *loop)
         if (handle == &loop->turn_end) {
             if (jg__next_batch(loop))
                 continue;
-            jg__queue_remove(handle);
+            jg__queue_pop(&loop->ready);
             return;
         }
-        jg__queue_remove(handle);
+        jg__queue_pop(&loop->ready);
         loop->statistics.callbacks++;
         handle->fn(handle->arg);
     }

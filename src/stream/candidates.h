@@ -18,7 +18,8 @@ struct jg__candidates {
     size_t count;
 };
 
-/* Looks them up, in the resolver's order; at least one. `flags`: AI_PASSIVE, or 0. Waits. Returns 0, or -1 with errno and the error text. */
+/* Looks them up, in the resolver's order; at least one. `flags`: AI_PASSIVE, or 0. Waits. Returns 0, or -1 with errno
+ * and the error text. */
 int jg__candidates_find(struct jg__candidates *candidates, const char *host, int port, int family, int flags,
                         const char *call);
 void jg__candidates_free(struct jg__candidates *candidates);

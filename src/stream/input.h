@@ -1,4 +1,4 @@
-/* What a stream has received and nobody has read yet: a block on the heap that exists only while there are such bytes. */
+/* What a stream has received and nobody has read yet: a block on the heap that exists only while there are bytes. */
 #ifndef JUGGLE_STREAM_INPUT_H
 #define JUGGLE_STREAM_INPUT_H
 

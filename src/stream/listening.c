@@ -132,8 +132,8 @@ static int listen_on_hosts(struct jg__server *server, const char *host, int port
 int jg__server_listen(struct jg__server *server, const char *host, int port, const jg_server_options *options)
 {
     int saved = errno;
-    int result = options->fd > 0 ? listen_on_fd(server, options->fd)
-                                 : listen_on_hosts(server, host, port, options->hosts);
+    int result =
+        options->fd > 0 ? listen_on_fd(server, options->fd) : listen_on_hosts(server, host, port, options->hosts);
     if (result == 0)
         errno = saved;
     return result;

@@ -4,7 +4,6 @@
 #include "stream/server.h"
 #include "stream/stream.h"
 
-
 #include <string.h>
 
 enum { OBJECTS_IN_A_BLOCK = 32 };

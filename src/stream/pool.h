@@ -1,5 +1,5 @@
-/* Type-stable memory for objects with handles. Memory of a pool is never anything else while its loop lives, so a stale handle is told by
- * its generation before anything is touched that belongs to a stranger. */
+/* Type-stable memory for objects with handles. Memory of a pool is never anything else while its loop lives, so a stale
+ * handle is told by its generation before anything is touched that belongs to a stranger. */
 #ifndef JUGGLE_STREAM_POOL_H
 #define JUGGLE_STREAM_POOL_H
 
@@ -37,13 +37,14 @@ void *jg__pool_get(struct jg__pool *pool);
 void jg__pool_retire(struct jg__pooled *object);
 void jg__pool_put(struct jg__pool *pool, struct jg__pooled *object);
 
-/* A handle is the object's address with the generation in the bits that an address doesn't use: 16 at the top, 6 at the bottom. */
+/* A handle is the object's address with the generation in the bits that an address doesn't use: 16 at the top, 6 at the
+ * bottom. */
 enum { JG__POOL_ALIGNMENT = 64, JG__HANDLE_ADDRESS_BITS = 48 };
 
 static inline uintptr_t jg__generation_bits(uint32_t generation)
 {
-    return (generation & (JG__POOL_ALIGNMENT - 1)) |
-           (uintptr_t)(generation / JG__POOL_ALIGNMENT & 0xFFFF) << JG__HANDLE_ADDRESS_BITS;
+    return (generation & (JG__POOL_ALIGNMENT - 1)) | (uintptr_t)(generation / JG__POOL_ALIGNMENT & 0xFFFF)
+                                                         << JG__HANDLE_ADDRESS_BITS;
 }
 
 static inline void *jg__handle_of(struct jg__pooled *object)

@@ -18,7 +18,8 @@ static void note_failure(struct jg__race *race, const struct jg__candidate *cand
 }
 
 /* Where to connect from: 0, or an errno. `any` is room for the wildcard address. */
-static int choose_local(const struct jg__race *race, int family, struct jg__candidate *any, jg_transport_options *options)
+static int choose_local(const struct jg__race *race, int family, struct jg__candidate *any,
+                        jg_transport_options *options)
 {
     const struct jg__candidate *local = any;
     if (race->local) {
@@ -47,8 +48,7 @@ static int attempt(struct jg__race *race, const struct jg__candidate *candidate)
     int error = choose_local(race, candidate->address.any.sa_family, &any, &options);
     if (error)
         return error;
-    struct jg__stream *stream =
-        jg__stream_new(race->loop, true, race->options->high_water, race->options->low_water);
+    struct jg__stream *stream = jg__stream_new(race->loop, true, race->options->high_water, race->options->low_water);
     if (!stream)
         return ENOMEM;
     if (jg__transport_connect(&stream->transport, &candidate->address.any, candidate->length, &options) < 0) {

@@ -1,5 +1,5 @@
-/* Connecting to the first of several addresses that answers (RFC 8305): they are tried one after the other, the next one when the last one has failed
- * or has taken a while. */
+/* Connecting to the first of several addresses that answers (RFC 8305): they are tried one after the other, the next
+ * one when the last one has failed or has taken a while. */
 #ifndef JUGGLE_STREAM_RACE_H
 #define JUGGLE_STREAM_RACE_H
 

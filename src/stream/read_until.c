@@ -57,8 +57,8 @@ static ssize_t take_rest(struct jg__stream *stream, char *buffer, bool rest_coun
     return jg__fail(ENODATA, "%s: the end came before a separator", call);
 }
 
-static ssize_t read_until(jg_stream *handle, char *buffer, size_t size, const char *const *separators,
-                          bool rest_counts, const char *call)
+static ssize_t read_until(jg_stream *handle, char *buffer, size_t size, const char *const *separators, bool rest_counts,
+                          const char *call)
 {
     struct jg__stream *stream = jg__reader_enter(handle, call);
     struct search search;

@@ -7,8 +7,8 @@
 /* Enters a call that reads, as jg__stream_enter does; aborts when another task reads already. */
 struct jg__stream *jg__reader_enter(jg_stream *handle, const char *call);
 
-/* Parks the running task until the reader's `least` bytes are there, or the input ends. Returns 0, also at the end; or a negated errno. After
- * -EBADF the stream may be gone. */
+/* Parks the running task until the reader's `least` bytes are there, or the input ends. Returns 0, also at the end; or
+ * a negated errno. After -EBADF the stream may be gone. */
 int jg__reader_wait(struct jg__stream *stream, struct jg__reader *reader, const char *call);
 
 /* The same for the stream's own buffer. */

@@ -9,9 +9,14 @@
 
 struct jg__server *jg__server_of(const jg_server *handle, const char *call)
 {
+    const jg_loop *loop = jg_get_running_loop();
+    if (!loop)
+        jg__die("%s: called outside jg_run", call);
     struct jg__server *server = (struct jg__server *)jg__pooled_of(handle);
     if (!server)
         jg__die("%s: the server %s", call, handle ? "was closed" : "is NULL");
+    if (server->loop != loop)
+        jg__die("%s: the server belongs to another thread", call);
     return server;
 }
 
@@ -28,7 +33,8 @@ static struct jg__server *new_server(jg_loop *loop, jg_connection_handler handle
     server->handler = handler;
     server->arg = arg;
     server->options = *options;
-    strncpy(server->name, options->name ? options->name : "connection", sizeof server->name - 1);
+    const char *name = options->name ? options->name : options->function ? options->function : "connection";
+    strncpy(server->name, name, sizeof server->name - 1);
     if (jg__here.task->values)
         server->values = jg__context_share(jg__here.task->values);
     jg__list_init(&server->connections);

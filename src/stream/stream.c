@@ -108,7 +108,8 @@ struct jg__stream *jg__stream_new(jg_loop *loop, bool connecting, size_t high_wa
     if (!stream)
         return NULL;
     jg__list_init(&stream->waiters);
-    jg__transport_init(&stream->transport, loop, connecting ? &connecting_protocol : &connected_protocol, &owner, stream);
+    jg__transport_init(&stream->transport, loop, connecting ? &connecting_protocol : &connected_protocol, &owner,
+                       stream);
     if (high_water)
         stream->transport.high_water = high_water;
     high_water = stream->transport.high_water;
@@ -166,10 +167,14 @@ jg_stream *jg_stream_from_fd_with(int fd, const jg_stream_options *options)
 
 /* ---- Entering ---- */
 
-void jg__stale_stream(const jg_stream *handle, const char *call)
+void jg__wrong_stream(const jg_stream *handle, const char *call)
 {
+    if (!jg_get_running_loop())
+        jg__die("%s: called outside jg_run", call);
     if (!handle)
         jg__die("%s: the stream is NULL", call);
+    if (jg__stream_behind(handle))
+        jg__die("%s: the stream belongs to another thread", call);
     jg__die("%s: the stream was closed", call);
 }
 

@@ -14,7 +14,7 @@ struct jg__input;
 struct jg__race;
 struct jg__server;
 
-/* The task that reads; on its stack. What comes goes straight to `memory`; without memory, to the stream's own buffer. */
+/* The task that reads; on its stack. What comes goes straight to `memory`; without it, to the stream's own buffer. */
 struct jg__reader {
     struct jg__wait wait;
     char *memory;
@@ -27,22 +27,22 @@ struct jg__reader {
 struct jg__stream {
     struct jg__pooled pooled;
     jg_transport transport;
-    struct jg__input *input;   /* received and not read yet; NULL when empty */
-    struct jg__input *shown;   /* the block that jg_peek showed: stays where it is until the next read */
-    struct jg__reader *reader; /* who reads now */
-    struct jg__list waiters;   /* who waits for what is written; see waiter.h */
-    struct jg__wait *closer;   /* the task that closes it and waits until the others have left */
-    char *names;               /* of the peer and of this end, once asked for */
-    struct jg__race *race;     /* while it connects... */
+    struct jg__input *input;               /* received and not read yet; NULL when empty */
+    struct jg__input *shown;               /* the block that jg_peek showed: stays where it is until the next read */
+    struct jg__reader *reader;             /* who reads now */
+    struct jg__list waiters;               /* who waits for what is written; see waiter.h */
+    struct jg__wait *closer;               /* the task that closes it and waits until the others have left */
+    char *names;                           /* of the peer and of this end, once asked for */
+    struct jg__race *race;                 /* while it connects... */
     const struct jg__candidate *candidate; /* ...to this address */
-    struct jg__list node;      /* in the race, or in the server's list of those that wait to be served */
-    struct jg__server *server; /* whose connection it is, or NULL */
-    unsigned users;            /* tasks inside a call that waits */
-    int read_error;            /* to be told by the next read that finds no data */
-    bool at_end;               /* nothing more will come */
-    bool torn;                 /* a part of an interrupted write was sent */
-    bool lost;                 /* the connection is over and the transport is done with its memory */
-    bool closed;               /* by its owner: the record is free when it is lost and nobody is inside */
+    struct jg__list node;                  /* in the race, or in the server's list of those that wait to be served */
+    struct jg__server *server;             /* whose connection it is, or NULL */
+    unsigned users;                        /* tasks inside a call that waits */
+    int read_error;                        /* to be told by the next read that finds no data */
+    bool at_end;                           /* nothing more will come */
+    bool torn;                             /* a part of an interrupted write was sent */
+    bool lost;                             /* the connection is over and the transport is done with its memory */
+    bool closed;                           /* by its owner: the record is free when it is lost and nobody is inside */
 };
 
 static inline struct jg__stream *jg__stream_of_transport(jg_transport *transport)
@@ -61,14 +61,15 @@ static inline struct jg__stream *jg__stream_behind(const jg_stream *handle)
     return (struct jg__stream *)jg__pooled_of(handle);
 }
 
-_Noreturn void jg__stale_stream(const jg_stream *handle, const char *call);
+_Noreturn void jg__wrong_stream(const jg_stream *handle, const char *call);
 
-/* The same, but aborts with a sentence that names the call. */
+/* The same, but aborts with a sentence that names the call; also when another thread's loop runs, or none. */
 static inline struct jg__stream *jg__stream_of(const jg_stream *handle, const char *call)
 {
-    struct jg__stream *stream = jg__stream_behind(handle);
-    if (__builtin_expect(!stream, 0))
-        jg__stale_stream(handle, call);
+    const jg_loop *loop = jg_get_running_loop();
+    struct jg__stream *stream = loop ? jg__stream_behind(handle) : NULL;
+    if (__builtin_expect(!stream || stream->transport.loop != loop, 0))
+        jg__wrong_stream(handle, call);
     return stream;
 }
 
@@ -79,8 +80,8 @@ struct jg__stream *jg__stream_enter(const jg_stream *handle, const char *call);
 /* Sets errno and the error text of a wait that was interrupted or whose stream was closed; returns -1. */
 int jg__wait_failed(const char *call, int error);
 
-/* A stream without a connection, or NULL with ENOMEM. What follows is one of: attach or connect its transport, or put it
- * back. `connecting`: jg__race_won or jg__race_lost is called. */
+/* A stream without a connection, or NULL with ENOMEM. What follows is one of: attach or connect its transport, or put
+ * it back. `connecting`: jg__race_won or jg__race_lost is called. */
 struct jg__stream *jg__stream_new(jg_loop *loop, bool connecting, size_t high_water, size_t low_water);
 void jg__stream_put_back(struct jg__stream *stream);
 

@@ -12,14 +12,15 @@ struct jg__waiter {
     size_t most;
 };
 
-/* Parks the running task among the stream's waiters. Returns 0 or a negated errno; -EPIPE when writing has ended. After -EBADF the stream
- * may be gone. */
+/* Parks the running task among the stream's waiters. Returns 0 or a negated errno; -EPIPE when writing has ended. After
+ * -EBADF the stream may be gone. */
 int jg__waiter_park(struct jg__stream *stream, struct jg__waiter *waiter);
 
 /* The same, until not more than `most` bytes are pending. */
 int jg__wait_for_progress(struct jg__stream *stream, size_t most, const char *call);
 
-/* Wakes everybody who waits on the stream, the reader too, with -EBADF; who writes from its own memory as soon as the kernel has let go. */
+/* Wakes everybody who waits on the stream, the reader too, with -EBADF; who writes from its own memory as soon as the
+ * kernel has let go. */
 void jg__stream_expel(struct jg__stream *stream);
 
 /* Can what is queued still be sent? Can more be written? 0, or -1 with EPIPE. */

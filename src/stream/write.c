@@ -1,8 +1,9 @@
-/* Writing: what is small is copied and leaves when the turn ends; what is large, or more than may be queued, goes straight from the caller's
- * memory, which makes the writer wait for a slow peer. The transport's queue keeps both in the order of the calls. */
+/* Writing: what is small is copied and leaves when the turn ends; what is large, or more than may be queued, goes
+ * straight from the caller's memory, which makes the writer wait for a slow peer. The transport's queue keeps both in
+ * the order of the calls. */
+#include "stream/write.h"
 #include "stream/waiter.h"
 #include "stream/writer.h"
-#include "stream/write.h"
 
 #include <errno.h>
 #include <limits.h>

@@ -8,7 +8,8 @@
 
 enum { VECTOR_FEW = 8, PIECE_MOST = 1 << 30 };
 
-/* One call of jg_write. The kernel takes so many bytes and pieces of memory at once; what is larger is queued as several direct writes. */
+/* One call of jg_write. The kernel takes so many bytes and pieces of memory at once; what is larger is queued as
+ * several direct writes. */
 struct writer {
     struct jg__waiter waiter;
     struct jg__stream *stream;
@@ -64,7 +65,8 @@ static size_t pieces_most(int count, size_t bytes)
     return (size_t)count + bytes / PIECE_MOST + 1;
 }
 
-/* Moves the next piece of the caller's memory, or a part of it, to the copy; `offset` is how much of *from was moved before. */
+/* Moves the next piece of the caller's memory, or a part of it, to the copy; `offset` is how much of *from was moved
+ * before. */
 static struct iovec cut(const struct iovec **from, size_t *offset, size_t most)
 {
     size_t left = (*from)->iov_len - *offset;

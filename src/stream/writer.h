@@ -5,6 +5,7 @@
 #include "stream/stream.h"
 
 /* Writes `bytes` bytes in `count` pieces of memory behind what is queued. Returns 0, or -1 with errno. */
-int jg__write_directly(struct jg__stream *stream, const struct iovec *vector, int count, size_t bytes, const char *call);
+int jg__write_directly(struct jg__stream *stream, const struct iovec *vector, int count, size_t bytes,
+                       const char *call);
 
 #endif

@@ -3,8 +3,7 @@
 #include "task/scheduler.h"
 
 struct join {
-    struct jg__wait wait;
-    struct jg__task *child;
+    struct jg__wait wait; /* for the child */
     int reason;
 };
 
@@ -12,14 +11,14 @@ static void interrupt_join(struct jg__wait *wait, int reason)
 {
     struct join *join = jg__container_of(wait, struct join, wait);
     join->reason = -reason;
-    jg__cancel(join->child);
+    jg__cancel((struct jg__task *)(uintptr_t)wait->object); // NOLINT(performance-no-int-to-ptr)
 }
 
 static inline int join(struct jg__task *task, struct jg__task *child, const char *call)
 {
     if (child->ended)
         return 0;
-    struct join join = {.wait = {.call = call, .object = child, .interrupt = interrupt_join}, .child = child};
+    struct join join = {.wait = {.call = call, .object = child, .interrupt = interrupt_join}};
     jg__task_join(child, NULL, &join.wait);
     jg__park_here(task, &join.wait);
     return join.reason;
@@ -61,16 +60,16 @@ int jg_await(jg_task *handle)
     struct jg__task *task = jg__running_to_wait("jg_await");
     if (!handle)
         return -1;
-    struct jg__task *child = jg__task_to_consume(handle, "jg_await");
+    struct jg__task *child = jg__task_to_consume(task, handle, "jg_await");
     return outcome("jg_await", child, join(task, child, "jg_await"));
 }
 
 int jg_wait_for(jg_task *task, double seconds)
 {
-    jg__running_to_wait("jg_wait_for");
+    struct jg__task *running = jg__running_to_wait("jg_wait_for");
     if (!task)
         return -1;
-    struct jg__task *child = jg__task_to_consume(task, "jg_wait_for");
+    struct jg__task *child = jg__task_to_consume(running, task, "jg_wait_for");
     jg_timeout deadline;
     jg_timeout_enter(&deadline, seconds);
     int reason = jg__join(child, "jg_wait_for");
@@ -84,8 +83,7 @@ void jg_detach(jg_task *task)
         return;
     if (!jg__here.task && !jg__task_of(task, "jg_detach")->parent)
         return; /* created by a callback of the loop, it is detached already */
-    jg__running("jg_detach");
-    struct jg__task *child = jg__task_to_consume(task, "jg_detach");
+    struct jg__task *child = jg__task_to_consume(jg__running("jg_detach"), task, "jg_detach");
     jg__task_make_root(child);
     if (child->ended)
         jg__root_ended(child);

@@ -24,7 +24,8 @@ static void run_callback(void *arg)
 {
     struct jg__done_callback *callback = arg;
     struct jg__task *task = callback->task;
-    errno = task->error;
+    if (task->result < 0)
+        errno = task->error;
     callback->fn(jg__task_handle(task), task->result, callback->arg);
     remove_callback(callback);
     if (task->consumed && !task->callbacks)

@@ -4,8 +4,6 @@
 
 #include "base/memory.h"
 
-#include <string.h>
-
 void jg__task_release_slowly(struct jg__task *task)
 {
     if (task->callbacks) {
@@ -19,36 +17,22 @@ void jg__task_release_slowly(struct jg__task *task)
     jg__task_release(task);
 }
 
-void jg__report_failure(const struct jg__task *task, const char *what)
+static void disown(struct jg__task *child)
 {
-    const char *text = task->error_text ? task->error_text : "";
-    jg__report(task->name, task->error, "%s: %s%s%s%s", what, strerror(task->error), *text ? " (" : "", text,
-               *text ? ")" : "");
-}
-
-static void report_abandoned(struct jg__task *creator, struct jg__task *child)
-{
-    if (child->result >= 0 || child->error == ECANCELED)
-        jg__report(child->name, 0, "never awaited by its creator \"%s\", which has ended", creator->name);
-    else
-        jg__report(child->name, 0, "never awaited by its creator \"%s\", which has ended; it failed: %s", creator->name,
-                   strerror(child->error));
+    child->child_ended = NULL;
+    child->joiner = NULL; /* a group that is no more */
+    jg__cancel(child);
 }
 
 static void wait_for_abandoned_children(struct jg__task *task)
 {
+    for (struct jg__list *node = task->children.next; node != &task->children; node = node->next)
+        disown(jg__container_of(node, struct jg__task, siblings));
     while (!jg__list_empty(&task->children)) {
-        struct jg__task *child;
-        for (struct jg__list *node = task->children.next; node != &task->children; node = node->next) {
-            child = jg__container_of(node, struct jg__task, siblings);
-            child->child_ended = NULL;
-            child->joiner = NULL; /* a group that is no more */
-            child->in_group.next = NULL;
-            jg__cancel(child);
-        }
-        child = jg__container_of(task->children.next, struct jg__task, siblings);
+        struct jg__task *child = jg__container_of(task->children.next, struct jg__task, siblings);
+        disown(child);
         jg__join(child, "the end of its creator");
-        report_abandoned(task, child);
+        jg__report_abandoned(child, task);
         jg__task_release(child);
     }
 }
@@ -56,7 +40,7 @@ static void wait_for_abandoned_children(struct jg__task *task)
 void jg__root_ended(struct jg__task *task)
 {
     if (task->result < 0)
-        jg__report_failure(task, "failed");
+        jg__report_failure(task, "failed: ");
     jg__task_release(task);
 }
 
@@ -115,20 +99,24 @@ static __attribute__((noinline)) void leave_behind(struct jg__task *task)
     task->values = NULL;
 }
 
+static __attribute__((noinline)) void note_failure(struct jg__task *task)
+{
+    task->result = -1;
+    task->error = errno ? errno : EIO; /* so that 0 always means success */
+    task->failure_order = jg__here.scheduler->failures++;
+}
+
 void jg__task_entry(void *arg)
 {
     struct jg__task *task = arg;
     int result = task->fn(JG__UNLIKELY(task->copied) ? jg__task_copy(task) : task->arg);
-    task->error = 0;
     task->result = result;
-    if (result < 0) {
-        task->result = -1;
-        task->error = errno ? errno : EIO; /* so that 0 always means success */
-    }
-    if (task->scopes || task->forbidden || task->values || !jg__list_empty(&task->children))
+    if (JG__UNLIKELY(result < 0))
+        note_failure(task);
+    if (JG__UNLIKELY((uintptr_t)task->scopes | (uintptr_t)task->values | task->forbidden) ||
+        JG__UNLIKELY(!jg__list_empty(&task->children)))
         leave_behind(task);
     task->ended = true;
-    task->end_order = jg__here.scheduler->ends++;
     tell(task);
-    jg__leave(task);
+    jg__leave(task, true);
 }

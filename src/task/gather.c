@@ -48,10 +48,10 @@ static void child_ended(void *joiner, struct jg__task *child)
 /* Those that have ended already come before those that end later. */
 static void join_child(struct gather *gather, const jg_task *handle)
 {
-    struct jg__task *child = jg__task_to_consume(handle, "jg_gather");
+    struct jg__task *child = jg__task_to_consume(jg__here.task, handle, "jg_gather");
     if (!child->ended)
         gather->running++;
-    else if (child->result < 0 && (!gather->failed || child->end_order < gather->failed->end_order))
+    else if (child->result < 0 && (!gather->failed || child->failure_order < gather->failed->failure_order))
         gather->failed = child;
     jg__task_join(child, child_ended, gather);
 }

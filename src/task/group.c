@@ -228,7 +228,7 @@ void jg_group_autoptr(jg_group *group)
     struct jg__task *failed = release_children(group).failed;
     if (failed) {
         if (unheard)
-            jg__report_failure(failed, "failed in a group that was left without jg_group_wait");
+            jg__report_failure(failed, "failed in a group that was left without jg_group_wait: ");
         jg__task_release(failed);
     }
     memset(group, 0, sizeof *group);

@@ -18,9 +18,7 @@ static int reason_now(const struct jg__task *task)
 /* A yield has no effect to lose: it fails even though the task is ready already. */
 static void interrupt_yield(struct jg__task *task)
 {
-    if (!jg_handle_pending(&task->handle))
-        return;
-    task->context.result = -1;
+    task->context.result = (unsigned)-1;
     task->saved_errno = task->interrupted;
     task->refused_call = "jg_yield";
     task->refused_error = task->interrupted;
@@ -29,13 +27,13 @@ static void interrupt_yield(struct jg__task *task)
 static void interrupt_wait(struct jg__task *task)
 {
     struct jg__wait *wait = task->wait;
-    if (!wait || task->interrupted <= 0 || task == jg__here.task)
+    if (task->interrupted <= 0 || task == jg__here.task)
         return;
-    if (wait == &jg__yielding)
+    if (!wait && task->context.result >> JG__INT_BITS)
         interrupt_yield(task);
-    else if (wait->interrupt)
+    else if (wait && wait->interrupt)
         wait->interrupt(wait, -task->interrupted);
-    else
+    else if (wait)
         jg__wake(wait, -task->interrupted);
 }
 

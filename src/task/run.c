@@ -11,9 +11,11 @@
 
 /* ---- Once in a process ---- */
 
-/* The loop and every other task stay with the parent. */
+/* The loop and its tasks stay with the parent. */
 static void after_fork_in_child(void)
 {
+    if (jg__here.scheduler)
+        jg__here.scheduler->forked = true;
     if (!jg__here.task)
         return;
     jg__here.task->forbidden = JG__IN_FORKED_CHILD;
@@ -58,10 +60,11 @@ static int create_main(struct jg__scheduler *scheduler, jg_coroutine fn, void *a
     return 0;
 }
 
+/* What was closed last must still reach its peer: to close an fd with unread input would reset the connection. */
 static bool all_gone(void *arg)
 {
     const struct jg__scheduler *scheduler = arg;
-    return scheduler->records == 0;
+    return jg__list_empty(&scheduler->roots) && scheduler->loop->lingering == 0;
 }
 
 static void run_to_the_end(struct jg__scheduler *scheduler)

@@ -13,14 +13,14 @@ static pthread_mutex_t schedulers_lock = PTHREAD_MUTEX_INITIALIZER;
 
 enum { TRIM_SECONDS = 1 };
 
-struct jg__wait jg__yielding = {.call = "jg_yield"};
-
 /* ---- Switching ---- */
 
 void jg__run_task(void *arg)
 {
     struct jg__task *task = arg;
     struct jg__scheduler *scheduler = jg__here.scheduler;
+    if (JG__UNLIKELY(scheduler->forked))
+        jg__die("jg_run: task \"%s\" would go on in a forked child, which may only exec or exit", task->name);
     errno = task->saved_errno;
     jg__here.task = task;
     (void)jg__switch(&scheduler->loop_context, &task->context);
@@ -38,9 +38,8 @@ __attribute__((noinline)) int jg__leave_slowly(struct jg__task *task)
     jg_loop *loop = jg__here.loop;
     if (loop->ready.next != &loop->turn_end || !jg__next_batch(loop))
         return leave_to_loop(task);
-    jg_handle *handle = loop->ready.next;
-    jg__queue_remove(handle);
-    return handle == &task->handle ? (int)task->context.result : jg__leave_for(task, handle);
+    struct jg__task *next = jg__take_first(loop, loop->ready.next);
+    return next == task ? (int)task->context.result : jg__leave_for(task, next, false);
 }
 
 /* ---- Stacks ---- */

@@ -23,8 +23,8 @@ struct jg__scheduler {
     bool closing;        /* main has ended: what is left is cancelled */
     bool interrupting;   /* see interruption.c */
     bool ctrl_c;         /* main was cancelled by SIGINT */
-    size_t records;      /* tasks that are not freed yet */
-    uint64_t ends;       /* tasks that have ended */
+    bool forked;         /* this process is a forked copy */
+    uint64_t failures;   /* tasks that have failed */
     struct jg__list roots;
     struct jg__task *main;
     int main_result, main_error;
@@ -47,9 +47,6 @@ extern _Thread_local __attribute__((tls_model("initial-exec"))) struct jg__here 
 /* All schedulers of the process, for debuggers. */
 extern struct jg__list jg__schedulers;
 
-/* What a task that yields is parked in. */
-extern struct jg__wait jg__yielding;
-
 /* 0, or -1 with errno of the loop or the stacks. */
 int jg__scheduler_open(struct jg__scheduler *scheduler, const jg_run_options *options);
 void jg__scheduler_close(struct jg__scheduler *scheduler);
@@ -68,50 +65,98 @@ int jg__switch(struct jg__context *from, struct jg__context *to) __asm__("jg__co
     __attribute__((visibility("hidden")));
 #endif
 
-/* The same when `turn_end` is reached and the batches are used up, or something else than a task is next. */
-int jg__leave_slowly(struct jg__task *task);
-
-/* Leaves the running task for another one, which was taken out of the ready queue. */
-static inline __attribute__((always_inline)) int jg__leave_for(struct jg__task *task, jg_handle *handle)
+/* The ready queue. A switch takes about as long as it has stores to make, so there are no more than necessary: among
+ * tasks no `previous` is kept (nobody takes one out of the middle), and `next` is not cleared. */
+static inline void jg__append_task(jg_loop *loop, struct jg__task *task)
 {
-    struct jg__task *next = jg__container_of(handle, struct jg__task, handle);
+    jg_handle *last = loop->ready.previous;
+    task->handle.next = &loop->ready;
+    last->next = &task->handle;
+    loop->ready.previous = &task->handle;
+}
+
+/* `handle`, that of a task, is the first, or the first behind `turn_end`, which has another place by now. */
+static inline struct jg__task *jg__take_first(jg_loop *loop, jg_handle *handle)
+{
+    jg_handle *second = handle->next;
+    loop->ready.next = second;
+    if (second->fn != jg__run_task && second != &loop->turn_end)
+        second->previous = &loop->ready;
+    return jg__container_of(handle, struct jg__task, handle);
+}
+
+/* Does a new batch of tasks begin behind `turn_end`, at the head of the queue? */
+static inline bool jg__batch_begins(jg_loop *loop, jg_handle *handle)
+{
+    return handle == &loop->turn_end && handle->next->fn == jg__run_task && loop->batches > 0;
+}
+
+/* Leaves the running task for the next one. */
+static inline __attribute__((always_inline)) int jg__leave_for(struct jg__task *task, struct jg__task *next, bool ended)
+{
     int *errno_location = jg__here.errno_location;
-    task->saved_errno = *errno_location;
-    *errno_location = next->saved_errno;
+    int error = *errno_location;
+    if (JG__UNLIKELY(task->saved_errno != error))
+        task->saved_errno = error;
+    if (JG__UNLIKELY(next->saved_errno != error))
+        *errno_location = next->saved_errno;
     jg__here.task = next;
+    if (ended)
+        return (int)jg__context_leave(&task->context, &next->context);
     return jg__switch(&task->context, &next->context);
 }
 
-/* Leaves the running task for whatever is next, and returns context.result when it is continued. Flat and without a
- * call, so that it needs no stack frame and ends in a tail call: a `ret` out of a frame that another task has run over
- * is mispredicted. */
-static inline __attribute__((always_inline)) int jg__leave(struct jg__task *task)
+/* The rare cases: the batches are used up, or something else than a task is next. */
+int jg__leave_slowly(struct jg__task *task);
+
+/* Leaves the running task for whatever is next, and returns context.result when it is continued, if it has not ended.
+ * Flat and without a call, so that it needs no stack frame and ends in a tail call: a `ret` out of a frame that another
+ * task has run over is mispredicted. */
+static inline __attribute__((always_inline)) int jg__leave(struct jg__task *task, bool ended)
 {
     jg_loop *loop = jg__here.loop;
     jg_handle *handle = loop->ready.next;
     if (JG__UNLIKELY(handle->fn != jg__run_task)) {
-        if (handle != &loop->turn_end || handle->next->fn != jg__run_task || loop->batches == 0)
+        if (!jg__batch_begins(loop, handle) || handle->next == &task->handle)
             return jg__leave_slowly(task);
         handle = handle->next;
-        if (JG__UNLIKELY(handle == &task->handle))
-            return jg__leave_slowly(task);
+        jg_handle *last = loop->ready.previous;
         loop->batches--;
-        jg__queue_append(&loop->ready, &loop->turn_end); /* as jg__next_batch does; its old place is closed below */
+        loop->turn_end.next = &loop->ready;
+        last->next = &loop->turn_end;
+        loop->ready.previous = &loop->turn_end;
     }
-    jg_handle *second = handle->next;
-    loop->ready.next = second;
-    second->previous = &loop->ready;
-    handle->next = NULL;
-    return jg__leave_for(task, handle);
+    return jg__leave_for(task, jg__take_first(loop, handle), ended);
 }
 
-/* Lets every other ready task run once. */
+/* Lets every other ready task run once. While it waits for that, the upper half of context.result says that it yields;
+ * the lower half is what jg_yield returns. */
+enum { JG__INT_BITS = 32 };
 static inline __attribute__((always_inline)) int jg__yield(struct jg__task *task)
 {
-    task->wait = &jg__yielding;
-    task->context.result = 0;
-    jg__queue_append(&jg__here.loop->ready, &task->handle);
-    return jg__leave(task);
+    jg_loop *loop = jg__here.loop;
+    jg_handle *handle = loop->ready.next;
+    //
+    if (JG__LIKELY(handle->fn == jg__run_task)) {
+        jg__append_task(loop, task);
+    } else if (jg__batch_begins(loop, handle)) {
+        /* The task and `turn_end` go to the end of the queue at once. */
+        jg_handle *last = loop->ready.previous;
+        handle = handle->next;
+        loop->batches--;
+        task->handle.next = &loop->turn_end;
+        loop->turn_end.next = &loop->ready;
+        loop->ready.previous = &loop->turn_end;
+        if (handle == last) { /* two tasks in turns: what would be stored now need not be read again */
+            loop->ready.next = &task->handle;
+            return jg__leave_for(task, jg__container_of(handle, struct jg__task, handle), false);
+        }
+        last->next = &task->handle;
+    } else {
+        jg__append_task(loop, task);
+        return jg__leave_slowly(task);
+    }
+    return jg__leave_for(task, jg__take_first(loop, handle), false);
 }
 
 /* The running task of a call that may wait, interrupted or not; aborts with a sentence where it must not. */
@@ -130,17 +175,17 @@ static inline struct jg__task *jg__task_of(const jg_task *handle, const char *ca
     uint64_t address = bits & ((UINT64_C(1) << JG__ADDRESS_BITS) - 1) & ~UINT64_C(63);
     uint64_t generation = bits >> JG__ADDRESS_BITS << JG__GENERATION_LOW | (bits & 63);
     struct jg__task *task = (struct jg__task *)(uintptr_t)address; // NOLINT(performance-no-int-to-ptr)
-    if (JG__UNLIKELY(!jg__here.scheduler || !task || task->generation != generation))
+    if (JG__UNLIKELY(!handle || !jg__here.scheduler || task->generation != generation))
         jg__refuse_handle(handle, call);
     return task;
 }
 
-/* The same for a call that consumes it: aborts when the running task is not the one to do so. */
+/* The same for a call of `running` that consumes it: aborts when that is not the one to do so. */
 _Noreturn void jg__refuse_to_consume(const struct jg__task *task, const char *call);
-static inline struct jg__task *jg__task_to_consume(const jg_task *handle, const char *call)
+static inline struct jg__task *jg__task_to_consume(struct jg__task *running, const jg_task *handle, const char *call)
 {
     struct jg__task *task = jg__task_of(handle, call);
-    if (JG__UNLIKELY(!task->parent || task->parent != jg__here.task || task->joiner || task->in_group.next))
+    if (JG__UNLIKELY(task->parent != running || task->joiner))
         jg__refuse_to_consume(task, call);
     return task;
 }
@@ -156,14 +201,14 @@ void jg__task_release_slowly(struct jg__task *task);
 static inline void jg__task_release(struct jg__task *task)
 {
     struct jg__scheduler *scheduler = jg__here.scheduler;
-    if (JG__UNLIKELY(task->callbacks || task->error_text || !scheduler->trims)) {
+    if (JG__UNLIKELY((uintptr_t)task->callbacks | (uintptr_t)task->error_text) || scheduler->trims != JG__TRIMS) {
         jg__task_release_slowly(task);
         return;
     }
-    jg__list_remove(&task->siblings);
+    struct jg__list *before = task->siblings.previous, *behind = task->siblings.next;
+    before->next = behind;
+    behind->previous = before;
     task->generation = 0;
-    scheduler->trims = JG__TRIMS;
-    scheduler->records--;
     jg__context_destroy(&task->context);
     jg__stacks_put(scheduler->stacks, &task->stack);
 }
@@ -174,10 +219,11 @@ static inline __attribute__((always_inline)) int jg__park_here(struct jg__task *
 {
     wait->task = task;
     task->wait = wait;
-    task->budget = JG__BUDGET;
+    if (task->budget != JG__BUDGET)
+        task->budget = JG__BUDGET;
     if (JG__UNLIKELY(task->interrupted) && !jg__park_interrupted(task, wait))
         return -task->interrupted;
-    return jg__leave(task);
+    return jg__leave(task, false);
 }
 
 /* jg__wake, inlined. */
@@ -188,8 +234,8 @@ static inline bool jg__make_ready(struct jg__wait *wait, int result)
         return false;
     wait->task = NULL;
     task->wait = NULL;
-    task->context.result = result;
-    jg__queue_append(&jg__here.loop->ready, &task->handle);
+    task->context.result = (unsigned)result;
+    jg__append_task(jg__here.loop, task);
     return true;
 }
 

@@ -68,36 +68,48 @@ static inline struct jg__task *new_record(struct jg__scheduler *scheduler, const
         jg__stacks_put(scheduler->stacks, &task->stack);
         return NULL;
     }
-    scheduler->records++;
     return task;
 }
 
-/* Field by field: to clear the whole record would cost more than all the rest. */
+/* By hand, since memset takes longer to begin than this takes. */
+static inline void clear(struct jg__task *task)
+{
+    typedef long long pair __attribute__((vector_size(16), aligned(8), may_alias));
+    pair *zero = (pair *)(void *)&task->joiner;
+    zero[0] = zero[1] = zero[2] = zero[3] = zero[4] = (pair){0};
+    _Static_assert(JG__ZERO_PAIRS == 5, "all of them");
+}
+
 static inline void init_record(struct jg__task *task, uint32_t generation)
 {
+    task->context.result = 0;
     task->handle.fn = jg__run_task;
     task->handle.arg = task;
     task->wait = NULL;
-    task->interrupted = task->saved_errno = 0;
+    task->interrupted = 0;
+    task->saved_errno = 0;
     jg__list_init(&task->children);
     task->generation = generation;
     task->budget = JG__BUDGET;
-    task->joiner = NULL;
-    task->child_ended = NULL;
-    task->scopes = NULL;
-    task->values = NULL;
-    task->watchers = NULL;
-    task->callbacks = NULL;
-    task->error_text = NULL;
-    task->refused_call = NULL;
-    task->in_group.next = NULL;
-    task->refused = task->copied = 0;
-    task->ended = task->cancelled = task->is_main = task->consumed = task->counts = false;
-    task->forbidden = JG__WAITING_ALLOWED;
+    clear(task);
 }
 
-static inline __attribute__((always_inline)) struct jg__task *
-create(const char *call, struct jg__task *parent, jg_coroutine fn, void *arg, const jg_task_options *options)
+/* What most tasks do without: a name of their own, a copy of the argument, task-locals. */
+static __attribute__((noinline)) void add_extras(struct jg__task *task, const jg_task_options *options)
+{
+    if (options->name)
+        set_name(task, options->name);
+    if (options->copy) {
+        task->copied = (uint32_t)options->copy;
+        memcpy(jg__task_copy(task), task->arg, options->copy);
+    }
+    if (jg__here.task)
+        task->values = jg__context_share(jg__here.task->values);
+}
+
+static inline __attribute__((always_inline)) struct jg__task *create(const char *call, struct jg__task *creator,
+                                                                     struct jg__task *parent, jg_coroutine fn,
+                                                                     void *arg, const jg_task_options *options)
 {
     struct jg__scheduler *scheduler = jg__here.scheduler;
     struct jg__task *task = new_record(scheduler, call, options);
@@ -108,17 +120,14 @@ create(const char *call, struct jg__task *parent, jg_coroutine fn, void *arg, co
     task->arg = arg;
     task->parent = parent;
     task->name = options->function ? options->function : "task";
-    if (JG__UNLIKELY(options->name))
-        set_name(task, options->name);
-    if (JG__UNLIKELY(options->copy)) {
-        task->copied = (uint32_t)options->copy;
-        memcpy(jg__task_copy(task), arg, options->copy);
+    char *top = (char *)task;
+    if (JG__UNLIKELY(options->name || options->copy || (creator && creator->values))) {
+        add_extras(task, options);
+        top = jg__task_copy(task);
     }
-    if (JG__UNLIKELY(jg__here.task && jg__here.task->values))
-        task->values = jg__context_share(jg__here.task->values);
     jg__list_append(parent ? &parent->children : &scheduler->roots, &task->siblings);
-    jg__context_init(&task->context, task->stack.bottom, jg__task_copy(task), jg__task_entry, task);
-    jg__queue_append(&scheduler->loop->ready, &task->handle);
+    jg__context_init(&task->context, task->stack.bottom, top, jg__task_entry, task);
+    jg__append_task(scheduler->loop, task);
     return task;
 }
 
@@ -126,7 +135,7 @@ struct jg__task *jg__task_new(const char *call, struct jg__task *parent, jg_coro
                               const jg_task_options *options)
 {
     jg_task_options whole;
-    return create(call, parent, fn, arg, jg__whole_options(options, &whole, sizeof whole));
+    return create(call, jg__here.task, parent, fn, arg, jg__whole_options(options, &whole, sizeof whole));
 }
 
 jg_task *jg_create_task_with(jg_coroutine fn, void *arg, const jg_task_options *options)
@@ -135,7 +144,7 @@ jg_task *jg_create_task_with(jg_coroutine fn, void *arg, const jg_task_options *
     if (JG__UNLIKELY(task ? task->interrupted < 0 : !jg__here.scheduler))
         jg__running("jg_create_task");
     if (JG__LIKELY(options && options->size == sizeof *options))
-        task = create("jg_create_task", task, fn, arg, options);
+        task = create("jg_create_task", task, task, fn, arg, options);
     else
         task = jg__task_new("jg_create_task", task, fn, arg, options);
     if (!task)

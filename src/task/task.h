@@ -27,13 +27,13 @@ enum jg__forbidden {
  *
  * For debuggers: from the list jg__schedulers, each scheduler's `roots` and every task's `children` (linked by
  * `siblings`) make the tree of all tasks. A task with `ended` has ended and waits to be consumed. Of the others, the
- * one that jg__here.task of its thread points at runs; one whose `wait` is NULL or &jg__yielding is ready to run; else
- * it waits in the public function wait->call, for wait->object. The registers of a task that does not run are those
- * that jg__context_switch left at context.stack_pointer. */
+ * one that jg__here.task of its thread points at runs; one whose `wait` is NULL is ready to run; else it waits in the
+ * public function wait->call, for wait->object. The registers of a task that does not run are those that
+ * jg__context_switch left at context.stack_pointer. */
 struct jg__task {
     struct jg__context context;
     jg_handle handle;      /* in the ready queue: fn is jg__run_task, arg the task */
-    struct jg__wait *wait; /* what it is parked in, or &jg__yielding; may be stale while it runs */
+    struct jg__wait *wait; /* what it is parked in, or NULL */
     int interrupted;       /* the reason that shows now: 0, ECANCELED, ETIMEDOUT; -1: see `forbidden` */
     int saved_errno;       /* errno, while it doesn't run */
 
@@ -46,6 +46,7 @@ struct jg__task {
     uint32_t generation; /* that of its handle; 0: no task */
     int budget;          /* calls that may find their data at once before it yields */
 
+    /* Zero at first: JG__ZERO_PAIRS times 16 bytes from here. */
     void *joiner; /* who is told of its end: by child_ended(joiner, task), or woken where that is NULL */
     void (*child_ended)(void *joiner, struct jg__task *child);
     struct jg_timeout *scopes; /* the innermost */
@@ -53,26 +54,30 @@ struct jg__task {
     struct jg__watcher *watchers; /* jg_wait */
     struct jg__done_callback *callbacks;
     char *error_text;
-    const char *refused_call; /* the wait that was interrupted, if that was its last failure, with refused_error: see
-                                 error_text.c */
-    struct jg__list in_group;
-    uint32_t refused; /* waits refused since it was interrupted */
-    uint32_t copied;  /* bytes of the copy of arg, below the record */
+    const char *refused_call; /* the wait that was interrupted, if that was its last failure; see error_text.c */
+    int refused_error;        /* and with what */
+    uint32_t refused;         /* waits refused since it was interrupted */
+    uint32_t copied;          /* bytes of the copy of arg, below the record */
     bool ended;
     bool cancelled;
-    bool is_main;
-    bool consumed; /* only its done callbacks keep it */
-    bool counts;   /* in a group: its failure is one of the group's */
     unsigned char forbidden;
+    bool is_main : 1;
+    bool consumed : 1; /* only its done callbacks keep it */
+    bool counts : 1;   /* in a group: its failure is one of the group's */
 
-    int refused_error;
+    struct jg__list in_group;
     int result; /* of fn: 0 or more, or -1 with `error` */
     int error;
     struct jg__task *next_interrupted; /* see interruption.c */
-    uint64_t end_order;                /* the how manieth task to end on this loop */
+    uint64_t failure_order;            /* the how manieth task of this loop to fail */
     const char *name;
     char own_name[JG__NAME_SIZE]; /* what `name` points at, unless that is a literal */
 } __attribute__((aligned(64)));
+
+enum { JG__ZERO_PAIRS = 5 };
+_Static_assert(offsetof(struct jg__task, in_group) - offsetof(struct jg__task, joiner) == JG__ZERO_PAIRS * 16,
+               "what is zero at first");
+_Static_assert(offsetof(struct jg__task, fn) == 64 || JG__SANITIZED, "what a switch touches fits a cache line");
 
 /* The handle that users see: the address, which has 48 bits and is a multiple of 64, with 22 bits of generation in the
  * bits that are free. Never NULL, since the generation is never 0. */
@@ -105,8 +110,11 @@ void jg__task_make_root(struct jg__task *task);
 /* Reports the failure of a root that has ended, and frees it. */
 void jg__root_ended(struct jg__task *task);
 
-/* Tells the error handler of the failure of a task that has ended: "WHAT: Connection refused (its error text)". */
+/* Tells the error handler that a task has failed: "failed: Connection refused (its error text)"; that its creator never
+ * awaited it; that it does not listen to its cancellation. */
 void jg__report_failure(const struct jg__task *task, const char *what);
+void jg__report_abandoned(const struct jg__task *task, const struct jg__task *creator);
+void jg__report_deaf(const struct jg__task *task, const char *call);
 
 /* jg_cancel for the floor itself. */
 void jg__cancel(struct jg__task *task);
@@ -115,7 +123,8 @@ void jg__cancel(struct jg__task *task);
  * be woken. */
 static inline void jg__task_join(struct jg__task *child, void (*child_ended)(void *, struct jg__task *), void *joiner)
 {
-    child->child_ended = child_ended;
+    if (child_ended)
+        child->child_ended = child_ended;
     child->joiner = joiner;
 }
 

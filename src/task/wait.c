@@ -45,9 +45,7 @@ static void slow_down(struct jg__task *task, const char *call)
     jg_timer timer = {.handle = {.fn = wake_from_slowness, .arg = &wait}};
     uint32_t milliseconds = task->refused - REFUSALS_AT_FULL_SPEED;
     if (milliseconds == 1)
-        jg__report(task->name, 0,
-                   "goes on although it was asked to end: %s has failed %d times in a row; it is slowed down", call,
-                   REFUSALS_AT_FULL_SPEED);
+        jg__report_deaf(task, call);
     if (milliseconds > PARK_MILLISECONDS_MOST) {
         milliseconds = PARK_MILLISECONDS_MOST;
         task->refused--;

@@ -1,5 +1,5 @@
-/* Memory for bytes that wait to be sent: it exists only while there are such bytes, so that an idle connection holds none. Spare
- * chunks of the usual size are kept with the loop. */
+/* Memory for bytes that wait to be sent: it exists only while there are such bytes, so that an idle connection holds
+ * none. Spare chunks of the usual size are kept with the loop. */
 #ifndef JUGGLE_TRANSPORT_CHUNK_H
 #define JUGGLE_TRANSPORT_CHUNK_H
 

@@ -1,5 +1,5 @@
-/* The end of a connection: close sends what is queued and lingers for the peer's end, abort resets; neither needs the owner's memory. The
- * fd is closed once the kernel has let go of every operation. */
+/* The end of a connection: close sends what is queued and lingers for the peer's end, abort resets; neither needs the
+ * owner's memory. The fd is closed once the kernel has let go of every operation. */
 #include "transport/internal.h"
 
 #include <sys/socket.h>
@@ -19,6 +19,7 @@ void jg__transport_end(jg_transport *transport, int error)
 {
     if (transport->phase == JG__TRANSPORT_ENDING)
         return;
+    transport->loop->lingering -= transport->phase == JG__TRANSPORT_LINGERING;
     transport->phase = JG__TRANSPORT_ENDING;
     transport->error = error;
     transport->reset |= transport->broken || error;
@@ -81,6 +82,7 @@ void jg__transport_linger(jg_transport *transport)
         return;
     }
     transport->phase = JG__TRANSPORT_LINGERING;
+    transport->loop->lingering++;
     jg_call_later(transport->loop, &transport->timer, LINGER_SECONDS);
     jg__transport_receive(transport);
 }
@@ -103,7 +105,8 @@ void jg__transport_discard(jg_transport *transport, int result)
 void jg__transport_close(jg_transport *transport, double flush_limit)
 {
     int saved = errno;
-    if (transport->phase == JG__TRANSPORT_CONNECTING || (transport->phase <= JG__TRANSPORT_OPEN && transport->write_error)) {
+    if (transport->phase == JG__TRANSPORT_CONNECTING ||
+        (transport->phase <= JG__TRANSPORT_OPEN && transport->write_error)) {
         jg__transport_end(transport, 0);
     } else if (transport->phase <= JG__TRANSPORT_OPEN) {
         transport->phase = JG__TRANSPORT_FLUSHING;

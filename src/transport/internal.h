@@ -17,7 +17,19 @@ void jg__transport_receive(jg_transport *transport);
 /* Asks for the end of receiving, if reading is paused. */
 void jg__transport_stop_receiving(jg_transport *transport);
 
-/* writing.c: tells the owner what has become of its writes; from turns only. */
+/* sending.c: the queue of what is to be sent. */
+void jg__transport_enqueue(jg_transport *transport, struct jg__write *write);
+void jg__transport_dequeue(jg_transport *transport, struct jg__write *write);
+
+static inline bool jg__write_is_direct(const struct jg__write *write)
+{
+    return write->operation.opcode == JG_OP_SENDMSG;
+}
+
+/* Sends FIN, if that is wanted; everything before it was sent. */
+void jg__transport_send_end(jg_transport *transport);
+
+/* Tells the owner what has become of its writes; from turns only. */
 void jg__transport_tell_written(jg_transport *transport);
 
 /* Gives back everything that is queued. `error` is for direct writes; 0: their owner is gone and isn't told. */
@@ -26,7 +38,8 @@ void jg__transport_drop_queue(jg_transport *transport, int error);
 /* closing.c: after all is sent in phase FLUSHING. */
 void jg__transport_linger(jg_transport *transport);
 
-/* Something came in the phases FLUSHING and LINGERING, and is discarded: a count, 0 at end of file, or a negated errno. */
+/* Something came in the phases FLUSHING and LINGERING, and is discarded: a count, 0 at end of file, or a negated errno.
+ */
 void jg__transport_discard(jg_transport *transport, int result);
 
 /* Ends it: connection_lost follows as soon as the kernel has let go. */

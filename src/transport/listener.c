@@ -1,5 +1,5 @@
-/* Listening sockets. When fds run out, a listener stops accepting and stands in the loop's list of listeners without fds,
- * until an fd of the loop's is closed or a short time is over. */
+/* Listening sockets. When fds run out, a listener stops accepting and stands in the loop's list of listeners without
+ * fds, until an fd of the loop's is closed or a short time is over. */
 #include "base/options.h"
 #include "transport/internal.h"
 #include "transport/socket.h"

@@ -66,7 +66,8 @@ static void input_failed(jg_transport *transport, int error)
         jg__transport_end(transport, error);
 }
 
-/* io_uring's send swallows the error that ended it when it had sent a part: then the receive finds an end that is none of a file. */
+/* io_uring's send swallows the error that ended it when it had sent a part: then the receive finds an end that is none
+ * of a file. */
 static bool was_reset(const jg_transport *transport)
 {
     struct tcp_info info;
@@ -105,8 +106,8 @@ static void received(jg_operation *operation, int result)
 
 void jg__transport_receive(jg_transport *transport)
 {
-    bool wanted = transport->phase == JG__TRANSPORT_OPEN ? !transport->reading_paused
-                                                         : transport->phase != JG__TRANSPORT_ENDING;
+    bool wanted =
+        transport->phase == JG__TRANSPORT_OPEN ? !transport->reading_paused : transport->phase != JG__TRANSPORT_ENDING;
     if (!wanted || transport->receiving || transport->eof)
         return;
     transport->offered = false;
@@ -133,7 +134,8 @@ void jg_transport_pause_reading(jg_transport *transport)
     if (transport->reading_paused)
         return;
     transport->reading_paused = true;
-    if (transport->phase == JG__TRANSPORT_OPEN && transport->receiving) /* not at once: it may be resumed in the same turn */
+    if (transport->phase == JG__TRANSPORT_OPEN &&
+        transport->receiving) /* not at once: it may be resumed in the same turn */
         jg__call_before_poll(transport->loop, &transport->timer.handle);
 }
 

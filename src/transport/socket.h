@@ -4,11 +4,12 @@
 
 #include <juggle/transport.h>
 
-/* A new, non-blocking stream socket, bound to options->local_address if there is one, to be connected. Returns the fd, or -1 with
- * EMFILE, ENFILE, ENOMEM, EAFNOSUPPORT, or bind's errno. `call` names the caller in the error text. */
+/* A new, non-blocking stream socket, bound to options->local_address if there is one, to be connected. Returns the fd,
+ * or -1 with EMFILE, ENFILE, ENOMEM, EAFNOSUPPORT, or bind's errno. `call` names the caller in the error text. */
 int jg__socket_open(int family, const jg_transport_options *options, const char *call);
 
-/* Makes a connected stream socket of somebody else's non-blocking and sets the options. Returns 0, or -1 with EBADF, ENOTSOCK. */
+/* Makes a connected stream socket of somebody else's non-blocking and sets the options. Returns 0, or -1 with EBADF,
+ * ENOTSOCK. */
 int jg__socket_adopt(int fd, const jg_transport_options *options, const char *call);
 
 /* A new socket that is bound and listens. Returns the fd, or -1 with the errno of jg_listen. */

@@ -1,8 +1,10 @@
 /* What a transport shows to the files of its own folder and to the floors above: its fields, so that a stream can embed
- * it, and what streams need beyond the public calls. Nothing here waits; callbacks come from turns of the loop, never from inside a call.
+ * it, and what streams need beyond the public calls. Nothing here waits; callbacks come from turns of the loop, never
+ * from inside a call.
  *
- * Memory that get_buffer returns is used only until it returns to the transport: buffer_updated follows in the same callback, or, if nothing came, the memory is
- * not touched any more and get_buffer is asked again later. So a reader may leave at any time. */
+ * Memory that get_buffer returns is used only until it returns to the transport: buffer_updated follows in the same
+ * callback, or, if nothing came, the memory is not touched any more and get_buffer is asked again later. So a reader
+ * may leave at any time. */
 #ifndef JUGGLE_TRANSPORT_TRANSPORT_H
 #define JUGGLE_TRANSPORT_TRANSPORT_H
 
@@ -27,12 +29,13 @@ struct jg__write {
     jg_operation operation; /* SEND: a chunk of copied bytes; SENDMSG: a direct write */
 };
 
-/* A large write straight from the caller's memory. The caller keeps it, the vector and the data until `done` was called. */
+/* A large write straight from the caller's memory. The caller keeps it, the vector and the data until `done` was
+ * called. */
 struct jg__direct_write {
     struct iovec *vector; /* at most IOV_MAX pieces and INT_MAX bytes; changed while sending */
     int count;
-    /* Once, unless cancelling returned true. error 0: the kernel took everything. Else `sent` bytes were taken, and writing is broken
-     * unless that is none: ECANCELED after a cancel, EPIPE, ECONNRESET, ... */
+    /* Once, unless cancelling returned true. error 0: the kernel took everything. Else `sent` bytes were taken, and
+     * writing is broken unless that is none: ECANCELED after a cancel, EPIPE, ECONNRESET, ... */
     void (*done)(struct jg__direct_write *direct, int error, size_t sent);
     void *arg;              /* the caller's */
     struct jg__write write; /* private */
@@ -44,7 +47,7 @@ struct jg__direct_write {
 
 enum jg__transport_phase {
     JG__TRANSPORT_CONNECTING,
-    JG__TRANSPORT_OPENING,   /* connected, connection_made is about to be called */
+    JG__TRANSPORT_OPENING, /* connected, connection_made is about to be called */
     JG__TRANSPORT_OPEN,
     JG__TRANSPORT_FLUSHING,  /* closed by its owner: sends what is queued */
     JG__TRANSPORT_LINGERING, /* closed by its owner: FIN is sent, input is discarded until the peer's FIN */
@@ -62,11 +65,11 @@ struct jg_transport {
     int write_error; /* why nothing can be written any more, 0 as long as it can */
     enum jg__transport_phase phase : 8;
     bool reading_paused : 1;
-    bool receiving : 1;      /* `input` is under way */
-    bool offered : 1;        /* what comes next is in the owner's memory */
-    bool eof : 1;            /* the peer's FIN came */
-    bool sending : 1;        /* the first write's operation is under way */
-    bool eof_wanted : 1;     /* FIN follows what is queued */
+    bool receiving : 1;  /* `input` is under way */
+    bool offered : 1;    /* what comes next is in the owner's memory */
+    bool eof : 1;        /* the peer's FIN came */
+    bool sending : 1;    /* the first write's operation is under way */
+    bool eof_wanted : 1; /* FIN follows what is queued */
     bool eof_sent : 1;
     bool broken : 1;         /* the peer got a part of a cancelled write */
     bool writing_paused : 1; /* pause_writing was called */
@@ -76,7 +79,8 @@ struct jg_transport {
     uint32_t discarded;      /* bytes that came while lingering */
     struct jg__write *first, *last;
     size_t pending, high_water, low_water;
-    jg_timer timer;     /* its handle alone until it closes: what is to be done when the turn ends. Then: how long closing may take. */
+    jg_timer timer; /* its handle alone until it closes: what is to be done when the turn ends. Then: how long closing
+                       may take. */
     jg_operation input; /* CONNECT, then RECV */
 };
 
@@ -84,23 +88,25 @@ struct jg_transport {
 void jg__transport_init(jg_transport *transport, jg_loop *loop, const jg_protocol *protocol,
                         const struct jg__transport_owner *owner, void *arg);
 
-/* Gives it a connected, non-blocking stream socket. Reading starts after connection_made; at once when there is none. */
+/* Gives it a connected, non-blocking stream socket. Reading starts after connection_made; at once when there is none.
+ */
 void jg__transport_attach(jg_transport *transport, int fd);
 
 /* Starts to connect. Returns 0, or -1 with the errno of jg_transport_connect, then the memory is still the caller's. */
 int jg__transport_connect(jg_transport *transport, const struct sockaddr *address, socklen_t length,
                           const jg_transport_options *options);
 
-/* Starts to send what is queued, instead of when the turn ends: at once where that is possible, else with the next poll. jg_transport_flush doesn't
- * wait for the poll. */
+/* Starts to send what is queued, instead of when the turn ends: at once where that is possible, else with the next
+ * poll. jg_transport_flush doesn't wait for the poll. */
 void jg__transport_send(jg_transport *transport);
 
-/* Queues a direct write behind what is queued and hands everything to the kernel. Returns 1 when the kernel has taken all of it already, -1 with
- * EPIPE or the error of the connection: in both cases `done` is not called. Returns 0 when `done` will follow. */
+/* Queues a direct write behind what is queued and hands everything to the kernel. Returns 1 when the kernel has taken
+ * all of it already, -1 with EPIPE or the error of the connection: in both cases `done` is not called. Returns 0 when
+ * `done` will follow. */
 int jg__transport_write_direct(jg_transport *transport, struct jg__direct_write *direct);
 
-/* Takes it back. True: nothing of it was sent, `done` will not be called. False: the kernel still has it, `done` follows; if a part was sent, writing is
- * broken (write_error is EPIPE, and closing resets). */
+/* Takes it back. True: nothing of it was sent, `done` will not be called. False: the kernel still has it, `done`
+ * follows; if a part was sent, writing is broken (write_error is EPIPE, and closing resets). */
 bool jg__transport_cancel_direct(jg_transport *transport, struct jg__direct_write *direct);
 
 /* 0, or why writing has ended: the errno of a failed send. */
@@ -109,13 +115,14 @@ static inline int jg__transport_write_error(const jg_transport *transport)
     return transport->write_error;
 }
 
-/* Receives at once if the poller can do so without breaking the order of what it receives by itself (epoll), also while reading is paused; costs nothing when the
- * kernel is known to have nothing. Returns the count; 0 at end of file (eof_received is not called any more); -1 with EAGAIN: wait for the
- * callbacks; or with the error of the connection, connection_lost follows. */
+/* Receives at once if the poller can do so without breaking the order of what it receives by itself (epoll), also while
+ * reading is paused; costs nothing when the kernel is known to have nothing. Returns the count; 0 at end of file
+ * (eof_received is not called any more); -1 with EAGAIN: wait for the callbacks; or with the error of the connection,
+ * connection_lost follows. */
 ssize_t jg__transport_read_now(jg_transport *transport, void *buffer, size_t size);
 
-/* jg_transport_close with a limit in seconds on sending what is queued: when it is over, the connection is reset and lost with ETIMEDOUT. `progress` and
- * the `done` of direct writes are still called. */
+/* jg_transport_close with a limit in seconds on sending what is queued: when it is over, the connection is reset and
+ * lost with ETIMEDOUT. `progress` and the `done` of direct writes are still called. */
 void jg__transport_close(jg_transport *transport, double flush_limit);
 
 #endif

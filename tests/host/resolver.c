@@ -1,4 +1,5 @@
-/* Name look-up: literals, this machine's own names, failures, and cancelling at every stage. No name server is needed. */
+/* Name look-up: literals, this machine's own names, failures, and cancelling at every stage. No name server is needed.
+ */
 #include "harness.h"
 
 #include "host/resolver.h"
@@ -219,8 +220,8 @@ TEST(a_loop_may_be_closed_under_its_look_ups)
     for (int wait = 0; wait < 3; wait++) {
         jg_loop *loop = new_loop();
         for (int i = 0; i < 30; i++)
-            ck_assert_ptr_nonnull(jg__lookup_start(loop, i % 2 ? "localhost" : "no-such-host.invalid", 80, 0, 0,
-                                                   answered, &answers[i]));
+            ck_assert_ptr_nonnull(
+                jg__lookup_start(loop, i % 2 ? "localhost" : "no-such-host.invalid", 80, 0, 0, answered, &answers[i]));
         usleep((unsigned)wait * 1000);
         jg_loop_close(loop);
     }

@@ -99,7 +99,8 @@ void srunner_run_all(SRunner *runner, int verbosity)
         kill(-child, SIGKILL);
     result->type = status == 0 ? CK_PASS : CK_FAILURE;
     if (status != 0 && !*result->message)
-        snprintf(result->message, sizeof result->message, status == -1 ? "Test timeout expired" : "Ended with status 0x%x", status);
+        snprintf(result->message, sizeof result->message,
+                 status == -1 ? "Test timeout expired" : "Ended with status 0x%x", status);
 }
 
 TestResult **srunner_results(SRunner *runner)

@@ -50,12 +50,12 @@ _Noreturn void check_failed(const char *file, int line, const char *format, ...)
     (_mark_point(__FILE__, __LINE__), (condition) ? (void)0 : check_failed(__FILE__, __LINE__, __VA_ARGS__))
 #define ck_assert(condition) ck_assert_msg(condition, "Assertion '%s' failed", #condition)
 
-#define CHECK_COMPARED(type, format, a, operator, b)                                                                 \
-    do {                                                                                                             \
-        type check_a = (a);                                                                                          \
-        type check_b = (b);                                                                                          \
-        ck_assert_msg(check_a operator check_b, "Assertion '%s' failed: " format ", " format, #a " " #operator " " #b, \
-                      check_a, check_b);                                                                             \
+#define CHECK_COMPARED(type, format, a, operator, b)                                                                  \
+    do {                                                                                                              \
+        type check_a = (a);                                                                                           \
+        type check_b = (b);                                                                                           \
+        ck_assert_msg(check_a operator check_b, "Assertion '%s' failed: " format ", " format, #a " " #operator" " #b, \
+                      check_a, check_b);                                                                              \
     } while (0)
 #define ck_assert_int_eq(a, b) CHECK_COMPARED(intmax_t, "%jd", a, ==, b)
 #define ck_assert_int_ne(a, b) CHECK_COMPARED(intmax_t, "%jd", a, !=, b)
@@ -74,16 +74,17 @@ _Noreturn void check_failed(const char *file, int line, const char *format, ...)
 #define ck_assert_double_le(a, b) CHECK_COMPARED(double, "%g", a, <=, b)
 #define ck_assert_double_gt(a, b) CHECK_COMPARED(double, "%g", a, >, b)
 #define ck_assert_double_ge(a, b) CHECK_COMPARED(double, "%g", a, >=, b)
+#define ck_assert_double_eq_tol(a, b, tolerance) ck_assert((a) - (b) <= (tolerance) && (b) - (a) <= (tolerance))
 #define ck_assert_ptr_eq(a, b) CHECK_COMPARED(const void *, "%p", a, ==, b)
 #define ck_assert_ptr_ne(a, b) CHECK_COMPARED(const void *, "%p", a, !=, b)
 #define ck_assert_ptr_null(a) ck_assert_ptr_eq(a, NULL)
 #define ck_assert_ptr_nonnull(a) ck_assert_ptr_ne(a, NULL)
 #define ck_assert_mem_eq(a, b, bytes) ck_assert(memcmp(a, b, bytes) == 0)
-#define ck_assert_str_eq(a, b)                                                                                    \
-    do {                                                                                                          \
-        const char *check_a = (a), *check_b = (b);                                                                \
+#define ck_assert_str_eq(a, b)                                                                                       \
+    do {                                                                                                             \
+        const char *check_a = (a), *check_b = (b);                                                                   \
         ck_assert_msg(strcmp(check_a, check_b) == 0, "Assertion '%s' failed: \"%s\", \"%s\"", #a " == " #b, check_a, \
-                      check_b);                                                                                   \
+                      check_b);                                                                                      \
     } while (0)
 #define ck_assert_str_ne(a, b) ck_assert(strcmp(a, b) != 0)
 

@@ -1,5 +1,5 @@
-/* Does not end at the first Ctrl-C: "stuck loop" because it never waits, "stuck clean-up" because it cleans up for a long
- * time. */
+/* Does not end at the first Ctrl-C: "stuck loop" because it never waits, "stuck clean-up" because it cleans up for a
+ * long time. */
 #include <juggle.h>
 #include <stdio.h>
 #include <string.h>

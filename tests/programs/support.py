@@ -49,7 +49,8 @@ class Program:
         options.setdefault("stderr", self.error_file)
         options.setdefault("stdin", subprocess.DEVNULL)
         try:
-            self.process = subprocess.Popen(self.arguments, cwd=directory, env=environment, preexec_fn=prepare, **options)
+            self.process = subprocess.Popen(self.arguments, cwd=directory, env=environment, preexec_fn=prepare,
+                                            **options)
         except FileNotFoundError as error:
             raise Failure(f"not there: {error.filename}") from None
 

@@ -1,6 +1,8 @@
 /* Closing, aborting, and what the peer does. */
 #include "support.h"
 
+#include <pthread.h>
+
 TASK_TEST(close_sends_what_is_queued)
 {
     struct receiver receiver = {0};
@@ -31,7 +33,8 @@ TASK_TEST(close_and_abort_accept_NULL_and_preserve_errno)
     return 0;
 }
 
-/* Unread input at the close makes the kernel reset, and the peer lose the end of the answer; unless the rest is discarded. */
+/* Unread input at the close makes the kernel reset, and the peer lose the end of the answer; unless the rest is
+ * discarded. */
 TASK_TEST(the_peer_gets_the_end_of_the_answer_though_its_request_was_not_read)
 {
     struct receiver receiver = {0};
@@ -194,8 +197,8 @@ static int call_flush(jg_stream *stream)
 
 /* Every call that can wait; the first ones as readers, the others as writers behind a full queue. */
 static int (*const readers[])(jg_stream *) = {call_read, call_read_exactly, call_read_until, call_read_line, call_peek};
-static int (*const writers[])(jg_stream *) = {call_write, call_writev, call_small_write,
-                                              call_printf, call_drain, call_flush};
+static int (*const writers[])(jg_stream *) = {call_write,  call_writev, call_small_write,
+                                              call_printf, call_drain,  call_flush};
 enum { READERS = sizeof readers / sizeof *readers, WRITERS = sizeof writers / sizeof *writers };
 
 static int expect_EBADF(void *arg)
@@ -276,12 +279,17 @@ TASK_TEST(a_new_stream_never_gets_the_waiters_of_an_old_one)
     return 0;
 }
 
+static int read_it(void *arg)
+{
+    return call_read(arg);
+}
+
 /* The data that was handed over before somebody closed counts. */
 TASK_TEST(a_read_that_has_its_data_succeeds_though_the_stream_is_closed_meanwhile)
 {
     jg_stream *pair[2];
     stream_pair(pair);
-    jg_task *reader = start((jg_coroutine)(void *)call_read, pair[0]);
+    jg_task *reader = start(read_it, pair[0]);
     ck_assert_int_eq(jg_write(pair[1], "abc", 3), 0);
     ck_assert_int_eq(jg_flush(pair[1]), 0);
     jg_sleep(0.05);
@@ -355,4 +363,45 @@ TEST(streams_that_nobody_closed_end_with_the_run)
     ck_assert_int_le(recv(peers[0], data, sizeof data, 0), 0);
     close(peers[0]);
     close(peers[1]);
+}
+
+enum { ANSWER = 1500000 }; /* more than the peer's kernel takes before it reads */
+
+static int answer_and_end(void *arg)
+{
+    jg_stream *stream = jg_stream_from_fd(*(int *)arg);
+    char *data = pattern(ANSWER);
+    int result = jg_write(stream, data, ANSWER);
+    free(data);
+    return result == 0 ? jg_close(stream) : -1;
+}
+
+static int read_later(void *arg)
+{
+    struct receiver *receiver = arg;
+    jg_sleep(0.1);
+    return receive_to_end(receiver);
+}
+
+/* In a thread of its own, since the run of the closing side has ended. */
+static void *read_in_another_run(void *arg)
+{
+    RUN(read_later, arg);
+    return NULL;
+}
+
+TEST(a_run_that_ends_right_after_the_close_loses_nothing)
+{
+    int pair[2];
+    pthread_t thread;
+    char *data = pattern(50000);
+    tcp_pair(pair, false);
+    struct receiver receiver = {.peer = pair[1]};
+    for (int i = 0; i < 8; i++) /* that nobody reads */
+        ck_assert_int_eq(send(pair[1], data, 50000, 0), 50000);
+    ck_assert_int_eq(pthread_create(&thread, NULL, read_in_another_run, &receiver), 0);
+    RUN(answer_and_end, &pair[0]);
+    ck_assert_int_eq(pthread_join(thread, NULL), 0);
+    ck_assert_uint_eq(receiver.count, ANSWER);
+    free(data);
 }

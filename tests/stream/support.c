@@ -186,18 +186,20 @@ bool on_epoll(void)
 /* ---- An allocator that fails ---- */
 
 static long allocations_left = -1;
-static bool failed;
+static bool failed, only_one;
 
 static bool may_allocate(void)
 {
     if (allocations_left < 0)
         return true;
-    if (allocations_left == 0) {
-        failed = true;
-        return false;
+    if (allocations_left > 0) {
+        allocations_left--;
+        return true;
     }
-    allocations_left--;
-    return true;
+    if (only_one)
+        allocations_left = -1;
+    failed = true;
+    return false;
 }
 
 static void *allocate(size_t bytes, void *arg)
@@ -226,7 +228,13 @@ void install_failing_allocator(void)
 void fail_allocations_after(long count)
 {
     allocations_left = count;
-    failed = false;
+    if (count >= 0)
+        failed = only_one = false;
+}
+
+void fail_only_one(bool one)
+{
+    only_one = one;
 }
 
 bool allocation_failed(void)

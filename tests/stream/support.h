@@ -18,31 +18,31 @@
 /* A test whose body is the main task: `return 0` at its end. */
 #define TASK_TEST(name) TASK_TEST_AS(TEST(name), name)
 #define TASK_TEST_ABORTS(name, text) TASK_TEST_AS(TEST_ABORTS(name, text), name)
-#define TASK_TEST_AS(test, name)                                  \
-    static int task_##name(void *arg);                            \
-    test                                                          \
-    {                                                             \
-        RUN(task_##name, NULL);                                   \
-    }                                                             \
+#define TASK_TEST_AS(test, name)       \
+    static int task_##name(void *arg); \
+    test                               \
+    {                                  \
+        RUN(task_##name, NULL);        \
+    }                                  \
     static int task_##name(__attribute__((unused)) void *arg)
 
 /* The call must fail with that errno. */
-#define FAILS(expression, error)                                                                              \
-    do {                                                                                                      \
-        errno = 0;                                                                                            \
-        long long fails_result = (long long)(expression);                                                     \
-        int fails_errno = errno;                                                                              \
-        ck_assert_msg(fails_result == -1, "%s returned %lld", #expression, fails_result);                     \
+#define FAILS(expression, error)                                                                                   \
+    do {                                                                                                           \
+        errno = 0;                                                                                                 \
+        long long fails_result = (long long)(expression);                                                          \
+        int fails_errno = errno;                                                                                   \
+        ck_assert_msg(fails_result == -1, "%s returned %lld", #expression, fails_result);                          \
         ck_assert_msg(fails_errno == (error), "%s: %s (%s)", #expression, strerror(fails_errno), jg_error_text()); \
     } while (0)
 
 /* The same for a call that returns a pointer. */
-#define FAILS_WITH_NULL(expression, error)                                                                    \
-    do {                                                                                                      \
-        errno = 0;                                                                                            \
-        const void *fails_result = (expression);                                                              \
-        int fails_errno = errno;                                                                              \
-        ck_assert_msg(fails_result == NULL, "%s is not NULL", #expression);                                   \
+#define FAILS_WITH_NULL(expression, error)                                                                         \
+    do {                                                                                                           \
+        errno = 0;                                                                                                 \
+        const void *fails_result = (expression);                                                                   \
+        int fails_errno = errno;                                                                                   \
+        ck_assert_msg(fails_result == NULL, "%s is not NULL", #expression);                                        \
         ck_assert_msg(fails_errno == (error), "%s: %s (%s)", #expression, strerror(fails_errno), jg_error_text()); \
     } while (0)
 
@@ -50,12 +50,12 @@
 #define TEXT_HAS(word) ck_assert_msg(strstr(jg_error_text(), word), "\"%s\" is not in \"%s\"", word, jg_error_text())
 
 /* Lets others run until the condition holds. */
-#define YIELD_UNTIL(condition)                                                              \
-    do {                                                                                    \
-        for (int yields_left = 2000000; !(condition); yields_left--) {                      \
-            ck_assert_msg(yields_left > 0, "it never came to this: %s", #condition);        \
-            ck_assert_int_eq(jg_yield(), 0);                                                \
-        }                                                                                   \
+#define YIELD_UNTIL(condition)                                                       \
+    do {                                                                             \
+        for (int yields_left = 2000000; !(condition); yields_left--) {               \
+            ck_assert_msg(yields_left > 0, "it never came to this: %s", #condition); \
+            ck_assert_int_eq(jg_yield(), 0);                                         \
+        }                                                                            \
     } while (0)
 
 /* A connected pair of TCP sockets on loopback, the second one non-blocking. `small`: with small buffers. */
@@ -72,7 +72,7 @@ void stream_pair(jg_stream *pair[2]);
 void peer_send(int peer, const void *data, size_t bytes);
 void peer_receive(int peer, void *data, size_t bytes);
 
-/* Receives to the end and closes: 0, or the errno of the end; counts the bytes, which continue the pattern at *count. */
+/* Receives to the end and closes: 0, or its errno; counts the bytes, which continue the pattern at *count. */
 int peer_receive_end(int peer, size_t *count);
 
 /* The same as a task; it succeeds when the end was an orderly one. */
@@ -108,7 +108,8 @@ bool on_epoll(void);
 /* From now on every allocation after the next `count` fails; negative: none. Before the first use of the library. */
 void install_failing_allocator(void);
 void fail_allocations_after(long count);
-bool allocation_failed(void);
+void fail_only_one(bool one);
+bool allocation_failed(void); /* since the last one was let pass */
 
 /* Keeps the reports of the error handler. */
 extern int reports;

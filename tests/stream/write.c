@@ -347,7 +347,8 @@ TASK_TEST(more_pieces_than_the_kernel_takes_at_once)
     }
     jg_task *task = start(receive_to_end, &receiver);
     ck_assert_int_eq(jg_writev(stream, vector, PIECES), 0);
-    ck_assert_ptr_eq(vector[PIECES - 1].iov_base, data + bytes - (PIECES - 1) % 50); /* the caller's vector is as it was */
+    ck_assert_ptr_eq(vector[PIECES - 1].iov_base,
+                     data + bytes - (PIECES - 1) % 50); /* the caller's vector is as it was */
     ck_assert_int_eq(jg_close(stream), 0);
     ck_assert_int_eq(jg_await(task), 0);
     ck_assert_uint_eq(receiver.count, bytes);

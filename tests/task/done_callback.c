@@ -150,6 +150,33 @@ TEST(failures_of_detached_tasks_go_to_the_error_handler)
     ck_assert_str_eq(reports[2].task, "ended");
 }
 
+/* Far more than the stack of the task that fails. */
+static void print_much(const jg_report *report, void *arg)
+{
+    volatile char frame[512 * 1024];
+    frame[0] = frame[sizeof frame - 1] = *report->message;
+    ck_assert_ptr_eq(arg, trace);
+    note("r");
+}
+
+static int abandon_small(void *arg)
+{
+    (void)!jg_create_task(fail_with, arg, .stack_size = 16 * 1024);
+    return jg_yield();
+}
+
+static int report_from_small_stack(void *arg)
+{
+    jg_set_error_handler(print_much, trace);
+    return jg_await(jg_create_task(abandon_small, arg, .stack_size = 16 * 1024));
+}
+
+TEST(the_error_handler_has_the_threads_stack)
+{
+    RUN(report_from_small_stack, (&(int){EXDEV}));
+    TRACED("r");
+}
+
 static int detach_many(void *arg)
 {
     for (int i = 0; i < 1000; i++) {

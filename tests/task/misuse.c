@@ -353,6 +353,28 @@ TEST(a_forked_child_must_not_create_tasks)
     ck_assert(child_says(fork_and_create, "jg_create_task: called in a forked child"));
 }
 
+static void fork_in_callback(void *arg)
+{
+    if (fork() == 0)
+        return;
+    waitpid(-1, arg, 0);
+    _exit(0);
+}
+
+static int fork_outside_of_a_task(void *arg)
+{
+    int status;
+    jg_handle handle = {.fn = fork_in_callback, .arg = &status};
+    jg_call_soon(jg_task_loop(), &handle);
+    (void)arg;
+    return jg_yield();
+}
+
+TEST(tasks_do_not_go_on_in_a_forked_child)
+{
+    ck_assert(child_says(fork_outside_of_a_task, "\"main\" would go on in a forked child"));
+}
+
 static int fork_and_return(void *arg)
 {
     return fork_and(succeed, arg);

@@ -1,4 +1,5 @@
-/* The end: nothing that was written is lost by a close, an abort is a reset, and connection_lost comes once and last. */
+/* The end: nothing that was written is lost by a close, an abort is a reset, and connection_lost comes once and last.
+ */
 #include "support.h"
 
 #include <time.h>

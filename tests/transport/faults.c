@@ -27,7 +27,7 @@ static void talk(struct side *side)
     static char data[BYTES];
     for (int i = 0; i < 3; i++)
         if (jg_transport_write(side->transport, data, BYTES / 3) < 0) {
-            ck_assert_int_eq(errno, ENOMEM);
+            ck_assert(errno == ENOMEM || errno == EPIPE); /* the other side may have given up already */
             jg_transport_abort(side->transport);
             return;
         }
@@ -48,7 +48,8 @@ static bool over(const struct conversation *conversation)
 /* Returns whether all went well. */
 static bool converse(void)
 {
-    struct conversation conversation = {.server = {.on_made = talk, .on_end = end}, .client = {.on_made = talk, .on_end = end}};
+    struct conversation conversation = {.server = {.on_made = talk, .on_end = end},
+                                        .client = {.on_made = talk, .on_end = end}};
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     jg_loop *loop = conversation.loop = jg_loop_new();
     if (!loop)
@@ -83,14 +84,14 @@ static void ignore(const jg_report *report, void *arg)
     (void)arg;
 }
 
-static void sweep(void (*fail)(int count))
+static void sweep(void (*make_fail)(int count))
 {
     jg_set_error_handler(ignore, NULL);
     fail_allocations_after(-1);
     ck_assert(converse());
     int failures = 0;
     for (int count = 0;; count++) {
-        fail(count);
+        make_fail(count);
         bool well = converse();
         bool failed = allocation_failed();
         fail_allocations_after(-1);

@@ -196,8 +196,7 @@ TEST(a_listener_on_a_unix_socket_has_no_port)
     ck_assert_ptr_nonnull(taker.listener);
     ck_assert_int_eq(jg_listener_port(taker.listener), 0);
     struct side side = {0};
-    side.transport =
-        jg_transport_connect(loop, (struct sockaddr *)&address, sizeof address, &side_protocol, &side);
+    side.transport = jg_transport_connect(loop, (struct sockaddr *)&address, sizeof address, &side_protocol, &side);
     RUN_UNTIL(loop, side.made && taker.count == 1);
     finish_side(loop, &side);
     finish(loop, &taker);

@@ -436,7 +436,8 @@ TEST(success_leaves_errno)
     errno = 1234;
     connect_to(loop, &address, &side);
     ck_assert_int_eq(errno, 1234);
-    jg_listener *listener = jg_listen(loop, any(&(struct sockaddr_in){.sin_family = AF_INET}), sizeof address, NULL, NULL);
+    jg_listener *listener =
+        jg_listen(loop, any(&(struct sockaddr_in){.sin_family = AF_INET}), sizeof address, NULL, NULL);
     ck_assert_int_eq(errno, 1234);
     ck_assert_int_gt(jg_listener_port(listener), 0);
     unix_side.transport = jg_transport_from_fd(loop, pair[0], &side_protocol, &unix_side);

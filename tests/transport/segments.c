@@ -1,4 +1,5 @@
-/* What TCP itself says of a connection; in a file of its own since the kernel's header and the C library's exclude each other. */
+/* What TCP itself says of a connection; in a file of its own since the kernel's header and the C library's exclude each
+ * other. */
 #include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/socket.h>

@@ -96,8 +96,8 @@ static void connection_lost(jg_transport *transport, void *arg, int error)
     side->transport = NULL;
 }
 
-#define CALLBACKS                                                                                              \
-    .connection_made = made, .data_received = data_received, .eof_received = eof_received,                     \
+#define CALLBACKS                                                                          \
+    .connection_made = made, .data_received = data_received, .eof_received = eof_received, \
     .pause_writing = pause_writing, .resume_writing = resume_writing, .connection_lost = connection_lost
 
 const jg_protocol side_protocol = {CALLBACKS};

@@ -1,4 +1,5 @@
-/* What the tests of transports share: a side of a connection that notes every callback, and peers that are bare sockets. */
+/* What the tests of transports share: a side of a connection that notes every callback, and peers that are bare
+ * sockets. */
 #ifndef JUGGLE_TESTS_TRANSPORT_SUPPORT_H
 #define JUGGLE_TESTS_TRANSPORT_SUPPORT_H
 
@@ -37,21 +38,22 @@ extern const jg_protocol side_protocol_with_buffer;
 jg_loop *new_loop(void);
 bool on_epoll(const jg_loop *loop);
 
-/* Check notes every assertion that it makes by a system call; where there are thousands, only failures are worth that. */
-#define REQUIRE(condition)               \
-    do {                                 \
-        if (!(condition))                \
+/* Check notes every assertion that it makes by a system call; where there are thousands, only failures are worth that.
+ */
+#define REQUIRE(condition)                  \
+    do {                                    \
+        if (!(condition))                   \
             ck_abort_msg("%s", #condition); \
     } while (0)
 
 /* Runs turns until the condition holds; fails when that takes too many. */
-#define RUN_UNTIL(loop, condition)                                                                      \
-    do {                                                                                                \
-        for (int turns_left = 1000000; !(condition); turns_left--) {                                    \
-            if (turns_left == 0)                                                                        \
-                ck_abort_msg("it never came to this: %s", #condition);                                  \
-            REQUIRE(jg_loop_run_once(loop, 1) == 0);                                                    \
-        }                                                                                               \
+#define RUN_UNTIL(loop, condition)                                     \
+    do {                                                               \
+        for (int turns_left = 1000000; !(condition); turns_left--) {   \
+            if (turns_left == 0)                                       \
+                ck_abort_msg("it never came to this: %s", #condition); \
+            REQUIRE(jg_loop_run_once(loop, 1) == 0);                   \
+        }                                                              \
     } while (0)
 
 /* Runs so many turns that don't wait, as many as any effect needs that is to come at all. */
