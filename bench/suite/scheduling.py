@@ -1,4 +1,5 @@
-"""What tasks cost among themselves: yield, create, gather. Each program prints nanoseconds for one operation, run by run."""
+"""What tasks cost among themselves: yield, create, gather. Each program prints nanoseconds for one operation, run by run. A run is short, so that
+few are disturbed."""
 from .bench import Failed
 
 
@@ -15,7 +16,7 @@ def _measure(bench, name, metric, iterations, go_iterations):
     if not own:
         raise Failed(f"{name} is not built")
     go = bench.programs.go(name)
-    rounds, runs = (3, 3) if bench.quick else (9, 5)
+    rounds, runs = (3, 15) if bench.quick else (9, 25)
     values = {}
     for _ in range(rounds):
         for command, count in ((own, iterations), (go, go_iterations)):
@@ -25,7 +26,7 @@ def _measure(bench, name, metric, iterations, go_iterations):
 
 
 def yielding(bench):
-    results = _measure(bench, "yield", "yield", 1000000, 200000)
+    results = _measure(bench, "yield", "yield", 100000, 50000)
     juggle = results["juggle"]
     floor = bench.ratio(juggle, results.get("called-switch"))
     if floor is None:
@@ -35,12 +36,12 @@ def yielding(bench):
 
 
 def create(bench):
-    results = _measure(bench, "create", "create+await", 500000, 100000)
+    results = _measure(bench, "create", "create+await", 50000, 20000)
     bench.target("create and await an empty task", results["juggle"], 30.0)
     bench.ratio(results["juggle"], results.get("go-channel"))
     bench.ratio(results["juggle"], results.get("go-waitgroup"))
 
 
 def gather(bench):
-    results = _measure(bench, "gather", "per task", 300, 100)
+    results = _measure(bench, "gather", "per task", 20, 10)
     bench.ratio(results["juggle"], results.get("go"))

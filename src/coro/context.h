@@ -6,6 +6,7 @@
 #include "coro/sanitizers.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 /* A flow of control that is not running: its stack pointer, and what the switch to it returns. */
 struct jg__context {
@@ -26,16 +27,39 @@ struct jg__context {
  * point is whatever it is at the switch: it is not part of a context. */
 void jg__context_init(struct jg__context *context, void *bottom, void *top, void (*entry)(void *arg), void *arg);
 
+/* The same, inlined where that pays. */
+#if defined(__x86_64__) && defined(__LP64__) && !defined(JUGGLE_UCONTEXT) && !JG__SANITIZED
+extern const char jg__context_begin[] __attribute__((visibility("hidden"))); /* its first instruction */
+static inline void jg__context_prepare(struct jg__context *context, void *bottom, void *top, void (*entry)(void *arg),
+                                       void *arg)
+{
+    (void)bottom;
+    const void **frame = (const void **)((uintptr_t)top & ~(uintptr_t)15) - 7; // NOLINT(performance-no-int-to-ptr)
+    frame[6] = jg__context_begin;
+    frame[5] = NULL;                   /* rbp: ends a chain of frame pointers */
+    frame[4] = (const void *)entry;    /* rbx */
+    frame[3] = arg;                    /* r12 */
+    frame[2] = frame[1] = frame[0] = NULL;
+    context->stack_pointer = frame;
+}
+#else
+#define jg__context_prepare jg__context_init
+#endif
+
 /* Saves the running flow in `from`, continues `to`; returns, when somebody switches back, from->result at that time. In
  * ordinary builds it is the bare assembly routine, fit for a tail call: it leaves by an indirect jump, since a `ret`
  * into another task's frame is mispredicted. */
 long jg__context_switch(struct jg__context *from, struct jg__context *to);
 
-/* The same for a flow that has ended: it saves nothing in `from`, and is not continued. */
+/* The same for a flow that has ended: it saves nothing in `from`, and is not continued. jg__context_return leaves by a
+ * `ret`, for the case that `to` is the one that first switched to the flow: then the processor predicts that, and every
+ * return after it. */
 #if defined(JUGGLE_UCONTEXT) || JG__SANITIZED || !defined(__LP64__) || (!defined(__x86_64__) && !defined(__aarch64__))
 #define jg__context_leave(from, to) jg__context_switch(from, to)
+#define jg__context_return(from, to) jg__context_switch(from, to)
 #else
 long jg__context_leave(struct jg__context *from, struct jg__context *to);
+long jg__context_return(struct jg__context *from, struct jg__context *to);
 #endif
 
 /* Calls fn(arg) on the stack of the suspended context `on`, below its frames, and returns what it returned. fn must not

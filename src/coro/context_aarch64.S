@@ -39,10 +39,33 @@ jg__context_start:
         nop
 start:
         mov     x0, x20
-        blr     x19
+        adr     x30, ended              /* and no blr: see jg__context_return */
+        br      x19
+ended:
         brk     #1
         .cfi_endproc
         .size   jg__context_start, . - jg__context_start
+
+        .macro  restore_registers
+        ldp     d8, d9, [sp]
+        ldp     d10, d11, [sp, #16]
+        ldp     d12, d13, [sp, #32]
+        ldp     d14, d15, [sp, #48]
+        ldp     x19, x20, [sp, #64]
+        ldp     x21, x22, [sp, #80]
+        ldp     x23, x24, [sp, #96]
+        ldp     x25, x26, [sp, #112]
+        ldp     x27, x28, [sp, #128]
+        ldp     x29, x30, [sp, #144]
+        add     sp, sp, #160
+        .cfi_def_cfa_offset 0
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
+        .cfi_restore 72 + \number
+        .endr
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        .cfi_restore 19 + \number
+        .endr
+        .endm
 
 /* long jg__context_switch(from x0, to x1). Both stacks have the same layout, so the CFI holds across the change of
  * sp. */
@@ -78,27 +101,32 @@ jg__context_leave:                      /* (from x0, to x1): the second half alo
         ldr     x9, [x1]
         mov     sp, x9
         ldr     x0, [x1, #8]
-        ldp     d8, d9, [sp]
-        ldp     d10, d11, [sp, #16]
-        ldp     d12, d13, [sp, #32]
-        ldp     d14, d15, [sp, #48]
-        ldp     x19, x20, [sp, #64]
-        ldp     x21, x22, [sp, #80]
-        ldp     x23, x24, [sp, #96]
-        ldp     x25, x26, [sp, #112]
-        ldp     x27, x28, [sp, #128]
-        ldp     x29, x30, [sp, #144]
-        add     sp, sp, #160
-        .cfi_def_cfa_offset 0
-        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
-        .cfi_restore 72 + \number
-        .endr
-        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
-        .cfi_restore 19 + \number
-        .endr
+        restore_registers
         br      x30
         .cfi_endproc
         .size   jg__context_switch, . - jg__context_switch
+
+/* long jg__context_return(from x0, to x1): leaves by `ret`. */
+        .globl  jg__context_return
+        .hidden jg__context_return
+        .type   jg__context_return, %function
+        .p2align 4
+jg__context_return:
+        .cfi_startproc
+        .cfi_def_cfa_offset 160
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
+        .cfi_rel_offset 72 + \number, 8 * \number
+        .endr
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        .cfi_rel_offset 19 + \number, 64 + 8 * \number
+        .endr
+        ldr     x9, [x1]
+        mov     sp, x9
+        ldr     x0, [x1, #8]
+        restore_registers
+        ret
+        .cfi_endproc
+        .size   jg__context_return, . - jg__context_return
 
 /* int jg__context_call_on(on x0, fn x1, arg x2). Marked as a signal frame because only there gdb accepts that the
  * caller's frame may lie on a lower stack. */

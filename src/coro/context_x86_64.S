@@ -13,7 +13,7 @@
 jg__context_init:
         .cfi_startproc
         andq    $-16, %rdx
-        leaq    start(%rip), %rax
+        leaq    jg__context_begin(%rip), %rax
         movq    %rax, -8(%rdx)
         movq    $0, -16(%rdx)           /* rbp: ends a chain of frame pointers */
         movq    %rcx, -24(%rdx)         /* rbx */
@@ -28,19 +28,32 @@ jg__context_init:
         .size   jg__context_init, . - jg__context_init
 
 /* The first frame of a context. Its return address is undefined: here unwinding stops. The nop makes the address
- * before `start`, where unwinders look a return address up, part of it. */
+ * before jg__context_begin, where unwinders look a return address up, part of it. */
         .type   jg__context_start, @function
         .p2align 4
 jg__context_start:
         .cfi_startproc
         .cfi_undefined rip
         nop
-start:
+        .globl  jg__context_begin
+        .hidden jg__context_begin
+jg__context_begin:
         movq    %r12, %rdi
-        call    *%rbx
+        leaq    ended(%rip), %rax
+        pushq   %rax                    /* and no call: see jg__context_return */
+        jmp     *%rbx
+ended:
         ud2
         .cfi_endproc
         .size   jg__context_start, . - jg__context_start
+
+        .macro  restore_registers
+        .irp    register, r15, r14, r13, r12, rbx, rbp
+        popq    %\register
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore \register
+        .endr
+        .endm
 
 /* long jg__context_switch(from rdi, to rsi). Both stacks have the same layout, so the CFI holds across the change of
  * rsp. */
@@ -74,30 +87,34 @@ jg__context_switch:
 jg__context_leave:                      /* (from rdi, to rsi): the second half alone */
         movq    (%rsi), %rsp
         movq    8(%rsi), %rax
-        popq    %r15
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore r15
-        popq    %r14
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore r14
-        popq    %r13
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore r13
-        popq    %r12
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore r12
-        popq    %rbx
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore rbx
-        popq    %rbp
-        .cfi_adjust_cfa_offset -8
-        .cfi_restore rbp
+        restore_registers
         popq    %rcx
         .cfi_adjust_cfa_offset -8
         .cfi_register rip, rcx
         jmp     *%rcx
         .cfi_endproc
         .size   jg__context_switch, . - jg__context_switch
+
+/* long jg__context_return(from rdi, to rsi): leaves by `ret`. */
+        .globl  jg__context_return
+        .hidden jg__context_return
+        .type   jg__context_return, @function
+        .p2align 4
+jg__context_return:
+        .cfi_startproc
+        .cfi_def_cfa_offset 56
+        .cfi_rel_offset rbp, 40
+        .cfi_rel_offset rbx, 32
+        .cfi_rel_offset r12, 24
+        .cfi_rel_offset r13, 16
+        .cfi_rel_offset r14, 8
+        .cfi_rel_offset r15, 0
+        movq    (%rsi), %rsp
+        movq    8(%rsi), %rax
+        restore_registers
+        ret
+        .cfi_endproc
+        .size   jg__context_return, . - jg__context_return
 
 /* int jg__context_call_on(on rdi, fn rsi, arg rdx). Marked as a signal frame because only there gdb accepts that the
  * caller's frame may lie on a lower stack. */

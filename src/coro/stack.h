@@ -74,6 +74,12 @@ static inline bool jg__stacks_get(struct jg__stacks *stacks, size_t size, struct
     return true;
 }
 
+/* Is getting a default one a matter of a few instructions now? */
+static inline bool jg__stacks_at_hand(const struct jg__stacks *stacks)
+{
+    return stacks->classes[0].count > stacks->classes[0].fast_above;
+}
+
 /* Takes it back. Its contents stay as they are until it is reused, or trimmed and zero; its addresses stay readable
  * until jg__stacks_free. */
 static inline void jg__stacks_put(struct jg__stacks *stacks, const struct jg__stack *stack)

@@ -1,4 +1,3 @@
-/* The ring of provided buffers. */
 #ifdef HAVE_LIBURING
 #include "loop/buffer_ring.h"
 
@@ -7,16 +6,21 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+static size_t ring_size(const struct jg__buffer_ring *buffers)
+{
+    return buffers->most * sizeof(struct io_uring_buf);
+}
+
 static bool add_block(struct jg__buffer_ring *buffers)
 {
-    if (buffers->count == JG__BUFFERS_MOST)
+    unsigned first = buffers->count;
+    if (first == buffers->most)
         return false;
-    char *block = jg__allocate((size_t)JG__BUFFERS_PER_BLOCK * JG__BUFFER_SIZE);
+    char *block = jg__allocate(buffers->per_block * buffers->buffer_size);
     if (!block)
         return false;
-    unsigned first = buffers->count;
-    buffers->blocks[first / JG__BUFFERS_PER_BLOCK] = block;
-    buffers->count += JG__BUFFERS_PER_BLOCK;
+    buffers->blocks[first / buffers->per_block] = block;
+    buffers->count += buffers->per_block;
     for (unsigned id = first; id < buffers->count; id++)
         jg__buffer_return(buffers, id);
     return true;
@@ -24,12 +28,11 @@ static bool add_block(struct jg__buffer_ring *buffers)
 
 int jg__buffer_ring_open(struct jg__buffer_ring *buffers, struct io_uring *io)
 {
-    buffers->ring_size = JG__BUFFERS_MOST * sizeof(struct io_uring_buf);
-    buffers->ring = mmap(NULL, buffers->ring_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    buffers->ring = mmap(NULL, ring_size(buffers), PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (buffers->ring == MAP_FAILED)
         return -errno;
     struct io_uring_buf_reg registration = {
-        .ring_addr = (unsigned long)buffers->ring, .ring_entries = JG__BUFFERS_MOST, .bgid = JG__BUFFER_GROUP};
+        .ring_addr = (unsigned long)buffers->ring, .ring_entries = buffers->most, .bgid = buffers->group};
     int result = io_uring_register_buf_ring(io, &registration, 0);
     if (result == 0) {
         io_uring_buf_ring_init(buffers->ring);
@@ -37,21 +40,21 @@ int jg__buffer_ring_open(struct jg__buffer_ring *buffers, struct io_uring *io)
             return 0;
         result = -ENOMEM;
     }
-    munmap(buffers->ring, buffers->ring_size);
+    munmap(buffers->ring, ring_size(buffers));
     return result;
 }
 
 void jg__buffer_ring_close(struct jg__buffer_ring *buffers)
 {
-    munmap(buffers->ring, buffers->ring_size);
-    for (unsigned block = 0; block < buffers->count / JG__BUFFERS_PER_BLOCK; block++)
+    munmap(buffers->ring, ring_size(buffers));
+    for (unsigned block = 0; block < buffers->count / buffers->per_block; block++)
         jg__release(buffers->blocks[block]);
 }
 
 void jg__buffer_return(struct jg__buffer_ring *buffers, unsigned id)
 {
-    io_uring_buf_ring_add(buffers->ring, jg__buffer(buffers, id), JG__BUFFER_SIZE, (unsigned short)id,
-                          io_uring_buf_ring_mask(JG__BUFFERS_MOST), 0);
+    io_uring_buf_ring_add(buffers->ring, jg__buffer(buffers, id), (unsigned)buffers->buffer_size, (unsigned short)id,
+                          io_uring_buf_ring_mask(buffers->most), 0);
     io_uring_buf_ring_advance(buffers->ring, 1);
     buffers->returned = true;
 }
@@ -63,5 +66,5 @@ bool jg__buffers_available(struct jg__buffer_ring *buffers)
     return available;
 }
 #else
-typedef int jg__no_io_uring; /* a translation unit is not empty */
+typedef int jg__no_buffer_ring; /* a translation unit is not empty */
 #endif

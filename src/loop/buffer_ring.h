@@ -1,4 +1,5 @@
-/* The buffers into which io_uring receives: shared by all connections of a loop, more of them when they run out. */
+/* Buffers into which io_uring receives: a ring of them is shared by all connections of a loop, and gets more of them
+ * when they run out. */
 #ifndef JUGGLE_LOOP_BUFFER_RING_H
 #define JUGGLE_LOOP_BUFFER_RING_H
 
@@ -6,22 +7,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum {
-    JG__BUFFER_GROUP = 0,
-    JG__BUFFER_SIZE = 16 * 1024,
-    JG__BUFFERS_PER_BLOCK = 64,
-    JG__BUFFERS_MOST = 1024, /* a power of two */
-};
+enum { JG__BUFFER_BLOCKS = 64 };
 
 struct jg__buffer_ring {
     struct io_uring_buf_ring *ring; /* shared with the kernel */
-    size_t ring_size;
-    unsigned count; /* buffers that exist */
-    bool returned;  /* one was given back since a receive found none */
-    char *blocks[JG__BUFFERS_MOST / JG__BUFFERS_PER_BLOCK];
+    unsigned short group;           /* its number */
+    size_t buffer_size;
+    unsigned per_block, most; /* buffers allocated at a time, and at the most: powers of two */
+    unsigned count;           /* buffers that exist */
+    bool returned;            /* one was given back since a receive found none */
+    char *blocks[JG__BUFFER_BLOCKS];
 };
 
-/* Registers the ring and provides the first buffers. Returns 0 or a negated errno. */
+/* Registers a ring, with the numbers above set, and provides the first buffers. Returns 0 or a negated errno. */
 int jg__buffer_ring_open(struct jg__buffer_ring *buffers, struct io_uring *io);
 
 /* Frees the buffers; the io_uring is closed. */
@@ -29,7 +27,7 @@ void jg__buffer_ring_close(struct jg__buffer_ring *buffers);
 
 static inline char *jg__buffer(const struct jg__buffer_ring *buffers, unsigned id)
 {
-    return buffers->blocks[id / JG__BUFFERS_PER_BLOCK] + (size_t)(id % JG__BUFFERS_PER_BLOCK) * JG__BUFFER_SIZE;
+    return buffers->blocks[id / buffers->per_block] + (id % buffers->per_block) * buffers->buffer_size;
 }
 
 /* Gives a buffer back to the kernel. */

@@ -47,9 +47,9 @@ struct jg_loop {
     struct jg__list listeners_without_fds; /* retried when an fd is closed; see transport/listener.c */
     struct jg__list residents;             /* what lives in the loop and is released with it */
     struct jg__pools *pools;               /* of streams and servers; see stream/pool.c */
-    size_t lingering;           /* connections that were closed and wait for their peers' ends, a second at most */
-    struct jg__chunks *chunks;             /* spare memory of the transports; see transport/chunk.c */
-    struct jg__resolver *resolver;         /* its name look-ups; see host/resolver.c */
+    size_t lingering;              /* connections that were closed and wait for their peers' ends, a second at most */
+    struct jg__chunks *chunks;     /* spare memory of the transports; see transport/chunk.c */
+    struct jg__resolver *resolver; /* its name look-ups; see host/resolver.c */
 };
 
 /* Other tasks may run before the kernel is asked again: called when `turn_end` is at the head of the ready queue. If
@@ -84,7 +84,8 @@ enum jg__operation_state {
 enum jg__operation_flags {
     JG__CANCELLED = 1,
     JG__OWN_FD = 2, /* POLL: the fd is not closed while it is used, so what epoll was told of it still holds */
-    JG__POLLER_FLAG = 4,
+    JG__LAZY = 4,   /* SEND: nobody waits for its end; io_uring may tell of it together with the next event */
+    JG__POLLER_FLAG = 8,
 };
 
 /* jg_submit with flags. */
@@ -96,7 +97,8 @@ void jg__submit(jg_loop *loop, jg_operation *operation, unsigned char flags);
  * call where the fd is known to be empty or full. */
 bool jg__operation_try(jg_loop *loop, jg_operation *operation);
 
-/* Hands submitted operations to the kernel now, where that costs a system call of its own (io_uring), instead of with the next poll. */
+/* Hands submitted operations to the kernel now, where that costs a system call of its own (io_uring), instead of with
+ * the next poll. */
 void jg__operations_flush(jg_loop *loop);
 
 /* For the pollers: `done` is called from the ready queue. */

@@ -1,96 +1,64 @@
 /* The poller on io_uring. Operations are submitted once a turn, by the call that waits. Multishot operations stay in
- * the kernel; what they receive lands in a ring of buffers shared by all connections, so that an idle one holds none.
- */
+ * the kernel; what they receive lands in buffers shared by all connections, so that an idle one holds none. */
 #ifdef HAVE_LIBURING
-#include "base/diagnostics.h"
-#include "base/memory.h"
-#include "loop/buffer_ring.h"
-#include "loop/internal.h"
 #include "loop/perform.h"
+#include "loop/uring.h"
 
 #include <errno.h>
-#include <liburing.h>
-#include <pthread.h>
-#include <signal.h>
-#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <unistd.h>
-
-/* Flags of kernels newer than the headers, by number. */
-#ifndef IORING_SETUP_DEFER_TASKRUN
-#define IORING_SETUP_DEFER_TASKRUN (1U << 13)
-#endif
-
-enum { ENTRIES = 256, COMPLETIONS = 4096, RECORDS = 64 };
-
-/* The kernel owes a completion. */
-enum { ARMED = JG__POLLER_FLAG };
-
-/* A completion of a multishot operation on its way through the ready queue; there may be many of one operation. */
-struct record {
-    struct jg__list node;
-    jg_handle handle;
-    jg_operation *operation; /* NULL while free */
-    int result;
-    unsigned flags;
-};
-
-struct record_block {
-    struct record_block *next;
-    struct record records[RECORDS];
-};
-
-struct ring {
-    struct io_uring io;
-    bool enabled;
-    pid_t thread;      /* that enabled it: only that one may submit */
-    size_t in_kernel;  /* completions that the kernel owes */
-    jg_handle backlog; /* operations to be handed to the kernel, or cancelled, that found no slot */
-    jg_handle starved; /* receives that found no buffer */
-    struct jg__list free_records;
-    struct record_block *record_blocks;
-    struct jg__buffer_ring buffers;
-    int outer_event; /* an eventfd for the loop around this one; -1 until it is asked for */
-};
-
-static struct ring *ring_of(const jg_loop *loop)
-{
-    return loop->poller_state;
-}
-
-static jg_operation *operation_of(jg_handle *handle)
-{
-    return jg__container_of(handle, jg_operation, handle);
-}
 
 /* ---- Handing operations to the kernel ---- */
 
-static struct io_uring_sqe *get_slot(struct ring *ring)
+struct io_uring_sqe *jg__uring_slot(struct jg__uring *uring)
 {
-    struct io_uring_sqe *slot = io_uring_get_sqe(&ring->io);
-    if (slot || !ring->enabled)
+    struct io_uring_sqe *slot = io_uring_get_sqe(&uring->io);
+    if (slot || !uring->enabled)
         return slot;
-    io_uring_submit(&ring->io); /* if that fails, the slots stay filled: they are the kernel's */
-    return io_uring_get_sqe(&ring->io);
+    io_uring_submit(&uring->io); /* if that fails, the slots stay filled: they are the kernel's */
+    return io_uring_get_sqe(&uring->io);
 }
 
-static void fill_receive(struct io_uring_sqe *slot, const jg_operation *operation)
+static void fill_receive(struct jg__uring *uring, struct io_uring_sqe *slot, jg_operation *operation)
 {
     if (!operation->multishot) {
         io_uring_prep_recv(slot, operation->fd, operation->buffer, operation->length, 0);
         return;
     }
-    io_uring_prep_recv_multishot(slot, operation->fd, NULL, 0, 0);
+    bool bulk = operation->flags & JG__BULK;
+    if (bulk) {
+        io_uring_prep_recv(slot, operation->fd, NULL, uring->large.buffer_size, 0);
+        operation->flags |= JG__BULK_ARMED;
+    } else {
+        io_uring_prep_recv_multishot(slot, operation->fd, NULL, 0, 0);
+        operation->flags &= (unsigned char)~JG__BULK_ARMED;
+    }
     slot->flags |= IOSQE_BUFFER_SELECT;
-    slot->buf_group = JG__BUFFER_GROUP;
+    slot->buf_group = bulk ? uring->large.group : uring->small.group;
 }
 
-static void fill(struct io_uring_sqe *slot, const jg_operation *operation)
+/* The first attempt does not wait for room and has no completion when all was sent: it is over when the call that
+ * submits returns, and need not wake the loop. */
+static void fill_send(struct jg__uring *uring, struct io_uring_sqe *slot, jg_operation *operation)
 {
-    int accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC, send_flags = MSG_NOSIGNAL | MSG_WAITALL;
+    bool quick = !(operation->flags & JG__FULL);
+    int flags = MSG_NOSIGNAL | MSG_WAITALL | (quick ? MSG_DONTWAIT : 0);
     size_t sent = (size_t)operation->result;
+    if (operation->opcode == JG_OP_SEND)
+        io_uring_prep_send(slot, operation->fd, (char *)operation->buffer + sent, jg__send_left(operation), flags);
+    else
+        io_uring_prep_sendmsg(slot, operation->fd, operation->message, (unsigned)flags);
+    if (!quick)
+        return;
+    slot->flags |= IOSQE_CQE_SKIP_SUCCESS;
+    operation->flags |= JG__QUICK;
+    uring->hurried |= !(operation->flags & JG__LAZY);
+    jg__queue_append(&uring->quick, &operation->handle);
+}
+
+static void fill(struct jg__uring *uring, struct io_uring_sqe *slot, jg_operation *operation)
+{
+    int accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
     switch (operation->opcode) {
     case JG_OP_POLL:
         io_uring_prep_poll_add(slot, operation->fd, (unsigned short)operation->events);
@@ -105,38 +73,36 @@ static void fill(struct io_uring_sqe *slot, const jg_operation *operation)
         io_uring_prep_connect(slot, operation->fd, operation->address, operation->address_length);
         break;
     case JG_OP_RECV:
-        fill_receive(slot, operation);
+        fill_receive(uring, slot, operation);
         break;
     case JG_OP_SEND:
-        io_uring_prep_send(slot, operation->fd, (char *)operation->buffer + sent, operation->length - sent, send_flags);
-        break;
     case JG_OP_SENDMSG:
-        io_uring_prep_sendmsg(slot, operation->fd, operation->message, (unsigned)send_flags);
+        fill_send(uring, slot, operation);
         break;
     }
 }
 
-static void arm(jg_loop *loop, jg_operation *operation)
+void jg__uring_arm(jg_loop *loop, jg_operation *operation)
 {
-    struct ring *ring = ring_of(loop);
-    struct io_uring_sqe *slot = get_slot(ring);
+    struct jg__uring *uring = jg__uring_of(loop);
+    struct io_uring_sqe *slot = jg__uring_slot(uring);
     if (!slot) {
-        jg__queue_append(&ring->backlog, &operation->handle);
+        jg__queue_append(&uring->backlog, &operation->handle);
         return;
     }
-    fill(slot, operation);
+    fill(uring, slot, operation);
     io_uring_sqe_set_data(slot, operation);
-    operation->flags |= ARMED;
-    ring->in_kernel++;
+    operation->flags |= JG__ARMED;
+    uring->in_kernel++;
     loop->statistics.multishots_armed += operation->multishot;
 }
 
 /* The cancellation's own completion carries no operation: the operation's tells how it ended. */
-static void ask_to_cancel(jg_loop *loop, jg_operation *operation)
+void jg__uring_ask_to_cancel(jg_loop *loop, jg_operation *operation)
 {
-    struct io_uring_sqe *slot = get_slot(ring_of(loop));
+    struct io_uring_sqe *slot = jg__uring_slot(jg__uring_of(loop));
     if (!slot) {
-        jg__queue_append(&ring_of(loop)->backlog, &operation->handle);
+        jg__queue_append(&jg__uring_of(loop)->backlog, &operation->handle);
         return;
     }
     io_uring_prep_cancel(slot, operation, 0);
@@ -156,138 +122,60 @@ static void submit_operation(jg_loop *loop, jg_operation *operation)
     if (cannot_be_polled(operation))
         jg__operation_complete(loop, operation, -EPERM);
     else
-        arm(loop, operation);
+        jg__uring_arm(loop, operation);
 }
-
-static void cancel_operation(jg_loop *loop, jg_operation *operation)
-{
-    if (operation->handle.next) { /* it waits for a slot or a buffer */
-        jg__queue_remove(&operation->handle);
-        jg__operation_complete(loop, operation, -ECANCELED);
-    } else if (operation->flags & ARMED) {
-        ask_to_cancel(loop, operation);
-    } /* else its last completion is in a record: that is where the cancellation is seen */
-}
-
-static void retry_backlog(jg_loop *loop, jg_handle *queue)
-{
-    jg_handle *last = queue->previous;
-    while (!jg__queue_empty(queue)) {
-        jg_handle *handle = queue->next;
-        jg_operation *operation = operation_of(handle);
-        jg__queue_remove(handle);
-        if (operation->flags & ARMED)
-            ask_to_cancel(loop, operation);
-        else
-            arm(loop, operation);
-        if (handle == last)
-            return;
-    }
-}
-
-/* ---- Completions of multishot operations ---- */
-
-static bool grow_records(struct ring *ring)
-{
-    struct record_block *block = jg__allocate_zeroed(sizeof *block);
-    if (!block)
-        return false;
-    block->next = ring->record_blocks;
-    ring->record_blocks = block;
-    for (int i = 0; i < RECORDS; i++)
-        jg__list_append(&ring->free_records, &block->records[i].node);
-    return true;
-}
-
-/* The operation got its last completion of this arming and goes on, unless it ended or was cancelled. */
-static void after_last(jg_loop *loop, jg_operation *operation, int result)
-{
-    if (operation->flags & JG__CANCELLED)
-        jg__operation_done(operation, result < 0 && result != -ENOBUFS ? result : -ECANCELED);
-    else if (result == -ENOBUFS)
-        jg__queue_append(&ring_of(loop)->starved, &operation->handle);
-    else if (result < 0 || (result == 0 && operation->opcode == JG_OP_RECV))
-        jg__operation_done(operation, result);
-    else
-        arm(loop, operation);
-}
-
-/* Into the owner's memory as long as it offers any; the rest is shown where it lies. */
-static void hand_over(jg_operation *operation, char *data, size_t length)
-{
-    while (length) {
-        size_t room = 0;
-        void *buffer = operation->offer ? operation->offer(operation, &room) : NULL;
-        size_t part = buffer && room && room < length ? room : length;
-        if (buffer && room)
-            memcpy(buffer, data, part);
-        operation->buffer = buffer && room ? buffer : data;
-        operation->length = part;
-        operation->more = true;
-        operation->done(operation, (int)part);
-        data += part;
-        length -= part;
-    }
-}
-
-static void deliver(void *arg)
-{
-    struct record *record = arg;
-    jg_loop *loop = jg_get_running_loop();
-    struct ring *ring = ring_of(loop);
-    jg_operation *operation = record->operation;
-    int result = record->result;
-    unsigned flags = record->flags;
-    record->operation = NULL;
-    jg__list_append(&ring->free_records, &record->node);
-
-    if (flags & IORING_CQE_F_BUFFER) {
-        unsigned id = flags >> IORING_CQE_BUFFER_SHIFT;
-        if (result > 0)
-            hand_over(operation, jg__buffer(&ring->buffers, id), (size_t)result);
-        jg__buffer_return(&ring->buffers, id);
-    } else if (operation->opcode == JG_OP_ACCEPT && result >= 0) {
-        operation->more = true;
-        operation->done(operation, result);
-    }
-    if (!(flags & IORING_CQE_F_MORE))
-        after_last(loop, operation, result);
-}
-
-/* False: out of memory for a record; the completion stays in the queue. */
-static bool record_completion(jg_loop *loop, jg_operation *operation, const struct io_uring_cqe *completion)
-{
-    struct ring *ring = ring_of(loop);
-    if (jg__list_empty(&ring->free_records) && !grow_records(ring))
-        return false;
-    struct record *record = jg__container_of(ring->free_records.previous, struct record, node);
-    jg__list_remove(&record->node);
-    *record = (struct record){.handle = {.fn = deliver, .arg = record},
-                              .operation = operation,
-                              .result = completion->res,
-                              .flags = completion->flags};
-    jg__queue_append(&loop->ready, &record->handle);
-    loop->statistics.buffers_received += (completion->flags & IORING_CQE_F_BUFFER) != 0;
-    loop->statistics.buffers_exhausted += completion->res == -ENOBUFS;
-    return true;
-}
-
-/* ---- Completions of the others ---- */
 
 static bool is_send(const jg_operation *operation)
 {
     return operation->opcode == JG_OP_SEND || operation->opcode == JG_OP_SENDMSG;
 }
 
-static void complete(jg_loop *loop, jg_operation *operation, int result)
+/* Nothing is to be done for an operation that ends by itself now: a quick send, a multishot that is being cancelled
+ * already or whose last completion is in a record. */
+static void cancel_operation(jg_loop *loop, jg_operation *operation)
 {
-    if (operation->handle.next) /* its cancellation waits for a slot */
+    bool armed = operation->flags & JG__ARMED;
+    bool ends = is_send(operation) ? operation->flags & JG__QUICK : operation->flags & JG__SWITCHING;
+    if (armed && !ends) {
+        jg__uring_ask_to_cancel(loop, operation);
+    } else if (!armed && operation->handle.next) { /* it waits for a slot or a buffer */
         jg__queue_remove(&operation->handle);
-    bool send = is_send(operation);
-    if (send && result > 0 && jg__send_goes_on(operation, (size_t)result) && !(operation->flags & JG__CANCELLED))
-        arm(loop, operation);
-    else
-        jg__operation_complete(loop, operation, send && operation->result > 0 ? operation->result : result);
+        int sent = is_send(operation) ? operation->result : 0;
+        jg__operation_complete(loop, operation, sent > 0 ? sent : -ECANCELED);
+    }
+}
+
+static void retry(jg_loop *loop, jg_handle *queue)
+{
+    jg_handle *last = queue->previous;
+    while (!jg__queue_empty(queue)) {
+        jg_handle *handle = queue->next;
+        jg_operation *operation = jg__operation_of(handle);
+        jg__queue_remove(handle);
+        if (operation->flags & JG__ARMED)
+            jg__uring_ask_to_cancel(loop, operation);
+        else
+            jg__uring_arm(loop, operation);
+        if (handle == last)
+            return;
+    }
+}
+
+/* ---- Completions ---- */
+
+static void complete_send(jg_loop *loop, jg_operation *operation, int result)
+{
+    bool quick = operation->flags & JG__QUICK, cancelled = operation->flags & JG__CANCELLED;
+    operation->flags &= (unsigned char)~JG__QUICK;
+    bool goes_on = result > 0 ? jg__send_goes_on(operation, (size_t)result) : quick && result == -EAGAIN;
+    if (goes_on && !cancelled) {
+        operation->flags |= JG__FULL;
+        jg__uring_arm(loop, operation);
+    } else if (operation->result > 0) {
+        jg__operation_complete(loop, operation, operation->result);
+    } else {
+        jg__operation_complete(loop, operation, goes_on ? -ECANCELED : result);
+    }
 }
 
 static bool handle_completion(jg_loop *loop, const struct io_uring_cqe *completion)
@@ -295,65 +183,85 @@ static bool handle_completion(jg_loop *loop, const struct io_uring_cqe *completi
     jg_operation *operation = io_uring_cqe_get_data(completion);
     if (!operation)
         return true;
-    if (operation->multishot && !record_completion(loop, operation, completion))
+    if (operation->multishot && !jg__multishot_record(loop, operation, completion))
         return false;
     loop->statistics.completions++;
-    if (!(completion->flags & IORING_CQE_F_MORE)) {
-        operation->flags &= (unsigned char)~ARMED;
-        ring_of(loop)->in_kernel--;
-    }
-    if (!operation->multishot)
-        complete(loop, operation, completion->res);
-    else if (!(operation->flags & ARMED) && operation->handle.next)
+    if (completion->flags & IORING_CQE_F_MORE)
+        return true;
+    operation->flags &= (unsigned char)~JG__ARMED;
+    jg__uring_of(loop)->in_kernel--;
+    if (operation->handle.next) /* a quick send, or its cancellation waits for a slot */
         jg__queue_remove(&operation->handle);
+    if (is_send(operation))
+        complete_send(loop, operation, completion->res);
+    else if (!operation->multishot)
+        jg__operation_complete(loop, operation, completion->res);
     return true;
+}
+
+/* The quick sends that were handed to the kernel and have no completion have sent everything. */
+static void complete_quick_sends(jg_loop *loop)
+{
+    struct jg__uring *uring = jg__uring_of(loop);
+    while (!jg__queue_empty(&uring->quick)) {
+        jg_operation *operation = jg__operation_of(uring->quick.next);
+        jg__queue_remove(&operation->handle);
+        operation->flags &= (unsigned char)~(JG__ARMED | JG__QUICK);
+        uring->in_kernel--;
+        jg__operation_complete(loop, operation, operation->result + (int)jg__send_left(operation));
+    }
+    uring->hurried = false;
 }
 
 /* ---- Polling ---- */
 
-static bool kernel_has_work(const struct ring *ring)
+static bool kernel_has_work(const struct jg__uring *uring)
 {
-    unsigned flags = __atomic_load_n(ring->io.sq.kflags, __ATOMIC_RELAXED);
-    return io_uring_sq_ready(&ring->io) || flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
+    unsigned flags = __atomic_load_n(uring->io.sq.kflags, __ATOMIC_RELAXED);
+    return io_uring_sq_ready(&uring->io) || flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
 static void flush_io_uring(jg_loop *loop)
 {
-    struct ring *ring = ring_of(loop);
-    if (ring->enabled && io_uring_sq_ready(&ring->io))
-        io_uring_submit(&ring->io);
+    struct jg__uring *uring = jg__uring_of(loop);
+    if (uring->enabled && io_uring_sq_ready(&uring->io))
+        io_uring_submit(&uring->io);
 }
 
 /* One system call that submits, waits and has the kernel finish what it deferred; none if there is nothing to do. */
 static int enter(jg_loop *loop, int64_t timeout)
 {
-    struct ring *ring = ring_of(loop);
+    struct jg__uring *uring = jg__uring_of(loop);
     struct io_uring_cqe *completion;
-    if (timeout == 0 || io_uring_cq_ready(&ring->io)) {
-        if (!kernel_has_work(ring))
+    if (timeout == 0 || io_uring_cq_ready(&uring->io)) {
+        if (!kernel_has_work(uring))
             return 0;
         loop->statistics.polls++;
-        return io_uring_submit_and_get_events(&ring->io);
+        return io_uring_submit_and_get_events(&uring->io);
     }
     if (loop->hooks.interrupted) /* a call that also submits does not tell of a signal */
         flush_io_uring(loop);
     struct __kernel_timespec time = {.tv_sec = timeout / JG__SECOND, .tv_nsec = timeout % JG__SECOND};
     loop->statistics.polls++;
-    return io_uring_submit_and_wait_timeout(&ring->io, &completion, 1, timeout == JG__NEVER ? NULL : &time, NULL);
+    return io_uring_submit_and_wait_timeout(&uring->io, &completion, 1, timeout == JG__NEVER ? NULL : &time, NULL);
 }
 
-static void reap(jg_loop *loop)
+/* False: some completions have to stay where they are. */
+static bool reap(jg_loop *loop)
 {
-    struct io_uring *io = &ring_of(loop)->io;
+    struct io_uring *io = &jg__uring_of(loop)->io;
     struct io_uring_cqe *completion;
     unsigned head, count = 0;
+    bool all = true;
     io_uring_for_each_cqe(io, head, completion)
     {
-        if (!handle_completion(loop, completion))
+        all = handle_completion(loop, completion);
+        if (!all)
             break;
         count++;
     }
     io_uring_cq_advance(io, count);
+    return all;
 }
 
 static void drain(int event)
@@ -364,207 +272,44 @@ static void drain(int event)
     errno = saved;
 }
 
+/* Quick sends that are still to be submitted are no reason to stay awake, if nobody waits for them. */
+static bool may_sleep(const struct jg__uring *uring)
+{
+    bool over = !jg__queue_empty(&uring->quick) && !io_uring_sq_ready(&uring->io);
+    return !uring->hurried && !over && jg__queue_empty(&uring->backlog);
+}
+
 static int poll_io_uring(jg_loop *loop, int64_t timeout)
 {
-    struct ring *ring = ring_of(loop);
-    if (ring->outer_event >= 0)
-        drain(ring->outer_event);
-    if (!jg__queue_empty(&ring->starved) && jg__buffers_available(&ring->buffers))
-        retry_backlog(loop, &ring->starved);
-    retry_backlog(loop, &ring->backlog);
-    int result = enter(loop, jg__queue_empty(&ring->backlog) ? timeout : 0);
-    reap(loop);
+    struct jg__uring *uring = jg__uring_of(loop);
+    if (uring->outer_event >= 0)
+        drain(uring->outer_event);
+    if (!jg__queue_empty(&uring->starved)) {
+        bool small = jg__buffers_available(&uring->small), large = jg__buffers_available(&uring->large);
+        if (small || large)
+            retry(loop, &uring->starved);
+    }
+    retry(loop, &uring->backlog);
+    int result = enter(loop, may_sleep(uring) ? timeout : 0);
+    bool all = !io_uring_sq_ready(&uring->io) && !(*uring->io.sq.kflags & IORING_SQ_CQ_OVERFLOW);
+    if (reap(loop) && all)
+        complete_quick_sends(loop);
     if (result >= 0 || result == -ETIME || result == -EAGAIN || result == -EBUSY)
         return 0;
     errno = -result;
     return -1;
 }
 
-/* ---- Life ---- */
-
-/* A ring may be mapped where another thread's was until just now. ThreadSanitizer doesn't see liburing's system calls;
- * a lock shows it which came first. */
-static pthread_mutex_t mapping = PTHREAD_MUTEX_INITIALIZER;
-
-static void unmap(struct ring *ring)
-{
-    pthread_mutex_lock(&mapping);
-    io_uring_queue_exit(&ring->io);
-    pthread_mutex_unlock(&mapping);
-}
-
-static int set_up(struct ring *ring, unsigned entries)
-{
-    static const unsigned ladder[] = {
-        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_DEFER_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
-        IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
-    };
-    int result = -EINVAL;
-    unsigned completions = COMPLETIONS;
-    for (size_t step = 0; result == -EINVAL && step < sizeof ladder / sizeof *ladder; step++) {
-        struct io_uring_params parameters = {.cq_entries = completions,
-                                             .flags = ladder[step] | IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL |
-                                                      IORING_SETUP_CQSIZE | IORING_SETUP_CLAMP};
-        result = io_uring_queue_init_params(entries, &ring->io, &parameters);
-    }
-    return result;
-}
-
-static int open_io_uring(jg_loop *loop, const jg_loop_options *options)
-{
-    struct ring *ring = jg__allocate_zeroed(sizeof *ring);
-    if (!ring)
-        return -1;
-    jg__list_init(&ring->free_records);
-    if (!grow_records(ring)) { /* with these, completions are handled even when there is no memory for more */
-        jg__release(ring);
-        return -1;
-    }
-    pthread_mutex_lock(&mapping);
-    int result = set_up(ring, options->entries ? options->entries : ENTRIES);
-    pthread_mutex_unlock(&mapping);
-    if (result == 0) {
-        io_uring_ring_dontfork(&ring->io);
-        result = jg__buffer_ring_open(&ring->buffers, &ring->io);
-        if (result < 0)
-            unmap(ring);
-    }
-    if (result < 0) {
-        jg__release(ring->record_blocks);
-        jg__release(ring);
-        errno = -result;
-        return -1;
-    }
-    jg__queue_init(&ring->backlog);
-    jg__queue_init(&ring->starved);
-    ring->outer_event = -1;
-    loop->poller_state = ring;
-    return 0;
-}
-
-/* The ring belongs to the thread that first runs the loop. */
-static int start_io_uring(jg_loop *loop)
-{
-    struct ring *ring = ring_of(loop);
-    if (ring->enabled)
-        return 0;
-    /* io_uring_enable_rings is missing from the shared library of liburing 2.3. */
-    int result = io_uring_register((unsigned)ring->io.ring_fd, IORING_REGISTER_ENABLE_RINGS, NULL, 0);
-    if (result < 0) {
-        errno = -result;
-        return -1;
-    }
-    ring->thread = gettid();
-    ring->enabled = true;
-    return 0;
-}
-
-/* A connection that nobody will take. */
-static void drop_connection(const jg_operation *operation, int result)
-{
-    if (operation->opcode == JG_OP_ACCEPT && result >= 0)
-        close(result);
-}
-
-static void reap_the_last(struct ring *ring)
-{
-    struct io_uring_cqe *completion;
-    unsigned head, count = 0;
-    io_uring_for_each_cqe(&ring->io, head, completion)
-    {
-        jg_operation *operation = io_uring_cqe_get_data(completion);
-        count++;
-        if (!operation)
-            continue;
-        drop_connection(operation, completion->res);
-        ring->in_kernel -= !(completion->flags & IORING_CQE_F_MORE);
-    }
-    io_uring_cq_advance(&ring->io, count);
-}
-
-/* A thread that ends takes its operations out of the kernel. It may still be about to vanish after it was joined. */
-static void wait_for_the_thread(const struct ring *ring)
-{
-    for (int waits = 0; tgkill(getpid(), ring->thread, 0) == 0 || errno != ESRCH; waits++) {
-        if (waits == 1000)
-            jg__die("jg_loop_close: close a loop on the thread that ran it, or when that thread has ended");
-        usleep(1000);
-    }
-}
-
-/* The memory of the operations is the kernel's until each has completed. */
-static void cancel_everything(struct ring *ring)
-{
-    if (ring->thread != gettid()) {
-        wait_for_the_thread(ring);
-        reap_the_last(ring);
-        return;
-    }
-    struct io_uring_sqe *slot = get_slot(ring);
-    if (slot) {
-        io_uring_prep_cancel(slot, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-        io_uring_sqe_set_data(slot, NULL);
-    }
-    while (ring->in_kernel) {
-        int result = io_uring_submit_and_wait(&ring->io, 1);
-        if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY)
-            jg__die("jg_loop_close: io_uring: %s", strerror(-result));
-        reap_the_last(ring);
-    }
-}
-
-static void free_records(struct ring *ring)
-{
-    while (ring->record_blocks) {
-        struct record_block *block = ring->record_blocks;
-        for (int i = 0; i < RECORDS; i++)
-            if (block->records[i].operation)
-                drop_connection(block->records[i].operation, block->records[i].result);
-        ring->record_blocks = block->next;
-        jg__release(block);
-    }
-}
-
-static void close_io_uring(jg_loop *loop)
-{
-    struct ring *ring = ring_of(loop);
-    if (ring->enabled)
-        cancel_everything(ring);
-    free_records(ring);
-    unmap(ring);
-    jg__buffer_ring_close(&ring->buffers);
-    if (ring->outer_event >= 0)
-        close(ring->outer_event);
-    jg__release(ring);
-}
-
-/* The ring's own fd wakes nobody of what the kernel has deferred; an eventfd does. */
-static int io_uring_fileno(const jg_loop *loop)
-{
-    struct ring *ring = ring_of(loop);
-    if (ring->outer_event >= 0)
-        return ring->outer_event;
-    int event = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (event < 0)
-        return jg__fail(errno, "jg_loop_fileno: %s", strerror(errno));
-    int result = io_uring_register_eventfd(&ring->io, event);
-    if (result < 0) {
-        close(event);
-        return jg__fail(-result, "jg_loop_fileno: %s", strerror(-result));
-    }
-    return ring->outer_event = event;
-}
-
 const struct jg__poller jg__io_uring = {
     .name = "io_uring",
-    .open = open_io_uring,
-    .start = start_io_uring,
-    .close = close_io_uring,
+    .open = jg__uring_open,
+    .start = jg__uring_start,
+    .close = jg__uring_close,
     .submit = submit_operation,
     .cancel = cancel_operation,
     .poll = poll_io_uring,
     .flush = flush_io_uring,
-    .fileno = io_uring_fileno,
+    .fileno = jg__uring_fileno,
 };
 #else
 typedef int jg__no_io_uring; /* a translation unit is not empty */

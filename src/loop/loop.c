@@ -161,7 +161,7 @@ const char *jg_loop_poller(const jg_loop *loop)
 bool jg__budget_lasts(jg_loop *loop)
 {
     int64_t now = jg__clock();
-    int64_t each = (now - loop->batches_since) / loop->batches_allowed + 1;
+    int64_t each = (now - loop->batches_since) / loop->batches_allowed + 1; // NOLINT(*DivideZero): at least 1
     loop->batches_allowed = each >= BATCH_TIME ? 1 : (unsigned)(BATCH_TIME / each);
     if (loop->batches_allowed > BATCHES_MOST)
         loop->batches_allowed = BATCHES_MOST;
@@ -250,7 +250,6 @@ static int turn(jg_loop *loop, int64_t most)
     loop->statistics.timers += jg__timers_expire(&loop->timers, loop->now, &loop->ready);
     jg__take_inbox(loop);
     run_ready(loop);
-    run_before_poll(loop);
     return 0;
 }
 
@@ -269,8 +268,11 @@ static int begin_run(jg_loop *loop, const char *call)
     return 0;
 }
 
+/* What the last turn has written leaves now: no poll follows. */
 static int end_run(jg_loop *loop, int result)
 {
+    run_before_poll(loop);
+    jg__operations_flush(loop);
     loop->running = loop->stopping = false;
     running_loop = NULL;
     return result;
@@ -334,7 +336,7 @@ int jg_loop_fileno(const jg_loop *loop)
 double jg_loop_prepare(jg_loop *loop)
 {
     run_before_poll(loop);
-    loop->poller->flush(loop);
+    jg__operations_flush(loop);
     atomic_store(&loop->asleep, true);
     if (atomic_load(&loop->inbox))
         return 0;

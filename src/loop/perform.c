@@ -66,11 +66,13 @@ static int connect_once(jg_operation *operation, bool resumed)
     return errno == EINPROGRESS || errno == EINTR ? JG__AGAIN : -errno;
 }
 
-static size_t length_of(const struct msghdr *message)
+size_t jg__send_left(const jg_operation *operation)
 {
+    if (operation->opcode == JG_OP_SEND)
+        return clamp(operation->length) - (size_t)operation->result;
     size_t length = 0;
-    for (size_t i = 0; i < message->msg_iovlen; i++)
-        length += message->msg_iov[i].iov_len;
+    for (size_t i = 0; i < operation->message->msg_iovlen; i++)
+        length += operation->message->msg_iov[i].iov_len;
     return length;
 }
 
@@ -92,12 +94,12 @@ static void advance(struct msghdr *message, size_t sent)
 
 bool jg__send_goes_on(jg_operation *operation, size_t sent)
 {
+    size_t left = jg__send_left(operation);
     operation->result += (int)sent;
-    if (operation->opcode == JG_OP_SEND)
-        return (size_t)operation->result < clamp(operation->length);
-    if (sent == length_of(operation->message))
+    if (sent == left)
         return false;
-    advance(operation->message, sent);
+    if (operation->opcode == JG_OP_SENDMSG)
+        advance(operation->message, sent);
     return true;
 }
 
@@ -108,9 +110,8 @@ static int send_once(jg_operation *operation)
     size_t sent = (size_t)operation->result;
     ssize_t count;
     do
-        count =
-            plain ? send(operation->fd, (char *)operation->buffer + sent, clamp(operation->length) - sent, MSG_NOSIGNAL)
-                  : sendmsg(operation->fd, operation->message, MSG_NOSIGNAL);
+        count = plain ? send(operation->fd, (char *)operation->buffer + sent, jg__send_left(operation), MSG_NOSIGNAL)
+                      : sendmsg(operation->fd, operation->message, MSG_NOSIGNAL);
     while (count < 0 && errno == EINTR);
     int result = result_of(count);
     if (result >= 0)

@@ -14,8 +14,10 @@ int jg__perform(jg_operation *operation, bool resumed);
 int jg__receive(int fd, void *buffer, size_t length);
 int jg__accept(int fd);
 
-/* For a send of which so many more bytes have left: counts them, and takes them off a message. True if something is
- * left to be sent. */
+/* What a send has left to be sent, in bytes. */
+size_t jg__send_left(const jg_operation *operation);
+
+/* Counts what a send has sent, and takes it off a message. True if something is left. */
 bool jg__send_goes_on(jg_operation *operation, size_t sent);
 
 /* The poll(2) events that hold on the fd now, or a negated errno. */

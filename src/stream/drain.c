@@ -11,7 +11,7 @@ static int wait_until_pending(const jg_stream *handle, bool flush, const char *c
     jg_transport *transport = &stream->transport;
     int saved = errno;
     if (flush)
-        jg__transport_send(transport);
+        jg__transport_send(transport, false);
     size_t most = flush ? 0 : transport->low_water;
     int result = transport->pending > most ? jg__wait_for_progress(stream, most, call) : 0;
     errno = saved;

@@ -17,6 +17,11 @@ static size_t rounded_up(size_t bytes)
     return (bytes + JG__POOL_ALIGNMENT - 1) / JG__POOL_ALIGNMENT * JG__POOL_ALIGNMENT;
 }
 
+static struct jg__pooled **link_of(struct jg__pooled *object)
+{
+    return (struct jg__pooled **)(void *)(object + 1);
+}
+
 static struct jg__pooled *object_at(const struct jg__pool *pool, struct jg__pool_block *block, size_t index)
 {
     char *first = (char *)rounded_up((uintptr_t)(block + 1));
@@ -33,7 +38,7 @@ static bool grow(struct jg__pool *pool)
     pool->blocks = block;
     for (size_t i = OBJECTS_IN_A_BLOCK; i-- > 0;) {
         struct jg__pooled *object = object_at(pool, block, i);
-        object->next_free = pool->free;
+        *link_of(object) = pool->free;
         pool->free = object;
     }
     return true;
@@ -44,7 +49,7 @@ void *jg__pool_get(struct jg__pool *pool)
     if (!pool->free && !grow(pool))
         return NULL;
     struct jg__pooled *object = pool->free;
-    pool->free = object->next_free;
+    pool->free = *link_of(object);
     memset(object + 1, 0, pool->object_size - sizeof *object);
     object->generation++;
     object->used = object->live = true;
@@ -59,7 +64,7 @@ void jg__pool_retire(struct jg__pooled *object)
 void jg__pool_put(struct jg__pool *pool, struct jg__pooled *object)
 {
     object->used = object->live = false;
-    object->next_free = pool->free;
+    *link_of(object) = pool->free;
     pool->free = object;
 }
 

@@ -5,9 +5,8 @@
 
 #include "loop/internal.h"
 
-/* The first member of such an object. */
+/* The first member of such an object. While it is free, the memory behind is the link to the next free one. */
 struct jg__pooled {
-    struct jg__pooled *next_free;
     uint32_t generation; /* of the handle that is valid now */
     bool used;           /* not in the list of the free ones */
     bool live;           /* its handle is valid: it was not retired */

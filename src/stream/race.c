@@ -56,6 +56,7 @@ static int attempt(struct jg__race *race, const struct jg__candidate *candidate)
         jg__stream_put_back(stream);
         return error;
     }
+    stream->connecting = true;
     stream->race = race;
     stream->candidate = candidate;
     jg__list_append(&race->attempts, &stream->node);
@@ -88,13 +89,15 @@ static struct jg__race *take_out(struct jg__stream *stream)
 {
     struct jg__race *race = stream->race;
     jg__list_remove(&stream->node);
+    stream->connecting = false;
     stream->race = NULL;
+    stream->candidate = NULL;
     return race;
 }
 
 void jg__race_won(struct jg__stream *stream)
 {
-    if (!stream->race) /* the race is over */
+    if (!stream->connecting) /* the race is over */
         return;
     struct jg__race *race = take_out(stream);
     if (race->winner) {

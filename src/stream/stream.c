@@ -61,7 +61,7 @@ static void connection_made(jg_transport *transport, void *arg)
 static void connection_lost(jg_transport *transport, void *arg, int error)
 {
     struct jg__stream *stream = arg;
-    if (stream->race)
+    if (stream->connecting)
         jg__race_lost(stream, error);
     jg__stream_end_input(stream, error == EPIPE ? ECONNRESET : error);
     jg__stream_progress(transport, stream);

@@ -26,23 +26,30 @@ struct jg__reader {
 
 struct jg__stream {
     struct jg__pooled pooled;
+    unsigned users; /* tasks inside a call that waits */
+    int read_error; /* to be told by the next read that finds no data */
     jg_transport transport;
-    struct jg__input *input;               /* received and not read yet; NULL when empty */
-    struct jg__input *shown;               /* the block that jg_peek showed: stays where it is until the next read */
-    struct jg__reader *reader;             /* who reads now */
-    struct jg__list waiters;               /* who waits for what is written; see waiter.h */
-    struct jg__wait *closer;               /* the task that closes it and waits until the others have left */
-    char *names;                           /* of the peer and of this end, once asked for */
-    struct jg__race *race;                 /* while it connects... */
-    const struct jg__candidate *candidate; /* ...to this address */
-    struct jg__list node;                  /* in the race, or in the server's list of those that wait to be served */
-    struct jg__server *server;             /* whose connection it is, or NULL */
-    unsigned users;                        /* tasks inside a call that waits */
-    int read_error;                        /* to be told by the next read that finds no data */
-    bool at_end;                           /* nothing more will come */
-    bool torn;                             /* a part of an interrupted write was sent */
-    bool lost;                             /* the connection is over and the transport is done with its memory */
-    bool closed;                           /* by its owner: the record is free when it is lost and nobody is inside */
+    struct jg__input *input;   /* received and not read yet; NULL when empty */
+    struct jg__reader *reader; /* who reads now */
+    struct jg__list waiters;   /* who waits for what is written; see waiter.h */
+    struct jg__list node;      /* in a race, or in the server's list of those that wait to be served */
+    struct jg__server *server; /* whose connection it is, or NULL */
+    char *names;               /* of the peer and of this end, once asked for */
+    union {
+        struct { /* while it is `connecting` */
+            struct jg__race *race;
+            const struct jg__candidate *candidate; /* the address */
+        };
+        struct {
+            struct jg__input *shown; /* the block that jg_peek showed: stays where it is until the next read */
+            struct jg__wait *closer; /* the task that closes it and waits until the others have left */
+        };
+    };
+    bool connecting;
+    bool at_end; /* nothing more will come */
+    bool torn;   /* a part of an interrupted write was sent */
+    bool lost;   /* the connection is over and the transport is done with its memory */
+    bool closed; /* by its owner: the record is free when it is lost and nobody is inside */
 };
 
 static inline struct jg__stream *jg__stream_of_transport(jg_transport *transport)

@@ -2,31 +2,25 @@
 #include "task/error_text.h"
 #include "task/scheduler.h"
 
-struct join {
-    struct jg__wait wait; /* for the child */
-    int reason;
-};
-
 static void interrupt_join(struct jg__wait *wait, int reason)
 {
-    struct join *join = jg__container_of(wait, struct join, wait);
-    join->reason = -reason;
+    (void)reason;
     jg__cancel((struct jg__task *)(uintptr_t)wait->object); // NOLINT(performance-no-int-to-ptr)
 }
 
-static inline int join(struct jg__task *task, struct jg__task *child, const char *call)
+static inline __attribute__((always_inline)) int join(struct jg__task *child, const char *call)
 {
     if (child->ended)
         return 0;
-    struct join join = {.wait = {.call = call, .object = child, .interrupt = interrupt_join}};
-    jg__task_join(child, NULL, &join.wait);
-    jg__park_here(task, &join.wait);
-    return join.reason;
+    struct jg__wait wait = {.call = call, .object = child, .interrupt = interrupt_join};
+    jg__task_join(child, NULL, &wait);
+    jg__park_for(&wait, child);
+    return jg__here.task->interrupted;
 }
 
 int jg__join(struct jg__task *child, const char *call)
 {
-    return join(jg__here.task, child, call);
+    return join(child, call);
 }
 
 static int failure(const char *call, struct jg__task *child, int reason)
@@ -41,7 +35,7 @@ static int failure(const char *call, struct jg__task *child, int reason)
     return -1;
 }
 
-static inline int outcome(const char *call, struct jg__task *child, int reason)
+static inline __attribute__((always_inline)) int outcome(const char *call, struct jg__task *child, int reason)
 {
     int result = child->result;
     if (JG__UNLIKELY(result < 0))
@@ -61,7 +55,7 @@ int jg_await(jg_task *handle)
     if (!handle)
         return -1;
     struct jg__task *child = jg__task_to_consume(task, handle, "jg_await");
-    return outcome("jg_await", child, join(task, child, "jg_await"));
+    return outcome("jg_await", child, join(child, "jg_await"));
 }
 
 int jg_wait_for(jg_task *task, double seconds)

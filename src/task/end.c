@@ -79,7 +79,7 @@ static void tell(struct jg__task *task)
     if (task->child_ended) {
         task->child_ended(task->joiner, task);
     } else if (task->joiner) {
-        jg__make_ready(task->joiner, 0);
+        jg__wake_task(task->joiner, task->parent, 0);
     } else if (!task->parent) {
         task->handle.fn = task->is_main ? bury_main : bury_root;
         jg__queue_append(&jg__here.loop->ready, &task->handle);
@@ -109,6 +109,7 @@ static __attribute__((noinline)) void note_failure(struct jg__task *task)
 void jg__task_entry(void *arg)
 {
     struct jg__task *task = arg;
+    task->wait = NULL;
     int result = task->fn(JG__UNLIKELY(task->copied) ? jg__task_copy(task) : task->arg);
     task->result = result;
     if (JG__UNLIKELY(result < 0))
@@ -118,5 +119,5 @@ void jg__task_entry(void *arg)
         leave_behind(task);
     task->ended = true;
     tell(task);
-    jg__leave(task, true);
+    jg__leave(task, task->parent, true);
 }

@@ -2,7 +2,7 @@
 #ifndef JUGGLE_TASK_ERROR_TEXT_H
 #define JUGGLE_TASK_ERROR_TEXT_H
 
-#include "task/internal.h"
+#include "task/task.h"
 
 /* Once in a process: from now on, what fails in a task is told to that task. */
 void jg__error_text_setup(void);

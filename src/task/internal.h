@@ -1,55 +1,7 @@
-/* What the tasks show to the files of their own floor and to the floors above: how to wait and how to wake. */
+/* What the tasks show to the floors above: how to wait (wait.h), how to park and wake (scheduler.h). */
 #ifndef JUGGLE_TASK_INTERNAL_H
 #define JUGGLE_TASK_INTERNAL_H
 
-#include "base/diagnostics.h"
-#include "base/list.h"
-#include "coro/context.h"
-#include "coro/stack.h"
-#include "loop/internal.h"
-
-#include <errno.h>
-#include <juggle/task.h>
-#include <juggle/timeout.h>
-
-#pragma GCC visibility push(hidden)
-
-struct jg__task;
-
-/* What a parked task waits for; on its stack. */
-struct jg__wait {
-    const char *call;   /* the public function, for dumps: "jg_read" */
-    const void *object; /* what it waits for, or NULL */
-    /* The task is interrupted: `reason` is -ECANCELED or -ETIMEDOUT. NULL: it is woken at once with the reason; the
-     * waiter takes itself off whatever list it is on. Else it has to see to it that jg__wake follows, now or when the
-     * kernel has let go. */
-    void (*interrupt)(struct jg__wait *wait, int reason);
-    struct jg__task *task;
-};
-
-/* The running task; aborts with a sentence that names the call when there is none. */
-struct jg__task *jg__running(const char *call);
-
-/* The entry check of every call that waits: 0, or -1 with ECANCELED or ETIMEDOUT. Counts against the turn's budget: a
- * call that finds its data at once yields now and then. */
-int jg__enter_wait(const char *call);
-
-/* Parks the running task until jg__wake and returns what that was given: 0 or more, or a negated errno. */
-int jg__park(struct jg__wait *wait);
-
-/* Makes a parked task ready. Returns false, and does nothing, when it was woken already: then what it waited for goes
- * to the next in line. */
-bool jg__wake(struct jg__wait *wait, int result);
-
-/* The failure of a call that was interrupted: sets errno to ECANCELED or ETIMEDOUT and the error text, at almost no
- * cost. Returns -1. */
-int jg__fail_interrupted(const char *call, int reason);
-
-/* For the `interrupt` of a wait that must not be: does nothing; the join goes on. */
-void jg__not_now(struct jg__wait *wait, int reason);
-
-jg_loop *jg__loop_of(const struct jg__task *task);
-
-#pragma GCC visibility pop
+#include "task/scheduler.h"
 
 #endif

@@ -18,7 +18,7 @@ static int reason_now(const struct jg__task *task)
 /* A yield has no effect to lose: it fails even though the task is ready already. */
 static void interrupt_yield(struct jg__task *task)
 {
-    task->context.result = (unsigned)-1;
+    task->context.result = -1;
     task->saved_errno = task->interrupted;
     task->refused_call = "jg_yield";
     task->refused_error = task->interrupted;
@@ -29,11 +29,11 @@ static void interrupt_wait(struct jg__task *task)
     struct jg__wait *wait = task->wait;
     if (task->interrupted <= 0 || task == jg__here.task)
         return;
-    if (!wait && task->context.result >> JG__INT_BITS)
+    if (!wait)
         interrupt_yield(task);
-    else if (wait && wait->interrupt)
+    else if (wait->task && wait->interrupt)
         wait->interrupt(wait, -task->interrupted);
-    else if (wait)
+    else
         jg__wake(wait, -task->interrupted);
 }
 
@@ -61,8 +61,11 @@ void jg__interruption_changed(struct jg__task *task)
 {
     int before = task->interrupted;
     task->interrupted = task->forbidden ? -1 : reason_now(task);
-    if (!task->interrupted)
+    if (!task->interrupted) {
         task->refused = 0;
+        if (!task->wait)
+            task->context.result = 0; /* of a yield that was interrupted */
+    }
     if (task->interrupted > 0 && before == 0)
         interrupt_later(task);
 }

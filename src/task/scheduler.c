@@ -13,6 +13,8 @@ static pthread_mutex_t schedulers_lock = PTHREAD_MUTEX_INITIALIZER;
 
 enum { TRIM_SECONDS = 1 };
 
+struct jg__wait jg__unstarted = {.call = "jg_create_task"};
+
 /* ---- Switching ---- */
 
 void jg__run_task(void *arg)

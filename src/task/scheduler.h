@@ -47,6 +47,9 @@ extern _Thread_local __attribute__((tls_model("initial-exec"))) struct jg__here 
 /* All schedulers of the process, for debuggers. */
 extern struct jg__list jg__schedulers;
 
+/* What a task that has not begun is parked in. */
+extern struct jg__wait jg__unstarted;
+
 /* 0, or -1 with errno of the loop or the stacks. */
 int jg__scheduler_open(struct jg__scheduler *scheduler, const jg_run_options *options);
 void jg__scheduler_close(struct jg__scheduler *scheduler);
@@ -65,12 +68,11 @@ int jg__switch(struct jg__context *from, struct jg__context *to) __asm__("jg__co
     __attribute__((visibility("hidden")));
 #endif
 
-/* The ready queue. A switch takes about as long as it has stores to make, so there are no more than necessary: among
- * tasks no `previous` is kept (nobody takes one out of the middle), and `next` is not cleared. */
+/* The ready queue. A switch takes about as long as it has stores to make, so there are no more than necessary: for
+ * tasks no `previous` is kept (nobody takes one out of the middle), and no `next` in the last one. */
 static inline void jg__append_task(jg_loop *loop, struct jg__task *task)
 {
     jg_handle *last = loop->ready.previous;
-    task->handle.next = &loop->ready;
     last->next = &task->handle;
     loop->ready.previous = &task->handle;
 }
@@ -101,6 +103,8 @@ static inline __attribute__((always_inline)) int jg__leave_for(struct jg__task *
     if (JG__UNLIKELY(next->saved_errno != error))
         *errno_location = next->saved_errno;
     jg__here.task = next;
+    if (ended && next == task->parent)
+        return (int)jg__context_return(&task->context, &next->context);
     if (ended)
         return (int)jg__context_leave(&task->context, &next->context);
     return jg__switch(&task->context, &next->context);
@@ -109,10 +113,20 @@ static inline __attribute__((always_inline)) int jg__leave_for(struct jg__task *
 /* The rare cases: the batches are used up, or something else than a task is next. */
 int jg__leave_slowly(struct jg__task *task);
 
-/* Leaves the running task for whatever is next, and returns context.result when it is continued, if it has not ended.
- * Flat and without a call, so that it needs no stack frame and ends in a tail call: a `ret` out of a frame that another
- * task has run over is mispredicted. */
-static inline __attribute__((always_inline)) int jg__leave(struct jg__task *task, bool ended)
+/* `read`, but where it is `expected` that pointer itself, so that what follows need not wait until memory has handed
+ * back what was written a moment ago. */
+static inline struct jg__task *jg__foresee(struct jg__task *read, struct jg__task *expected)
+{
+    if (JG__UNLIKELY(read != expected))
+        return read;
+    __asm__ volatile("" : "+r"(expected)); /* else the compiler would use `read`, being equal */
+    return expected;
+}
+
+/* Leaves the running task for whatever is next, most likely `expected`, and returns context.result when it is
+ * continued, if it has not ended. Flat and without a call, so that it needs no stack frame and ends in a tail call: a
+ * `ret` out of a frame that another task has run over is mispredicted. */
+static inline __attribute__((always_inline)) int jg__leave(struct jg__task *task, struct jg__task *expected, bool ended)
 {
     jg_loop *loop = jg__here.loop;
     jg_handle *handle = loop->ready.next;
@@ -126,17 +140,16 @@ static inline __attribute__((always_inline)) int jg__leave(struct jg__task *task
         last->next = &loop->turn_end;
         loop->ready.previous = &loop->turn_end;
     }
-    return jg__leave_for(task, jg__take_first(loop, handle), ended);
+    struct jg__task *next = jg__take_first(loop, handle);
+    return jg__leave_for(task, expected ? jg__foresee(next, expected) : next, ended);
 }
 
-/* Lets every other ready task run once. While it waits for that, the upper half of context.result says that it yields;
- * the lower half is what jg_yield returns. */
-enum { JG__INT_BITS = 32 };
+/* Lets every other ready task run once. Returns 0, which is context.result of every task that runs, or -1 if it was
+ * interrupted meanwhile. */
 static inline __attribute__((always_inline)) int jg__yield(struct jg__task *task)
 {
     jg_loop *loop = jg__here.loop;
     jg_handle *handle = loop->ready.next;
-    //
     if (JG__LIKELY(handle->fn == jg__run_task)) {
         jg__append_task(loop, task);
     } else if (jg__batch_begins(loop, handle)) {
@@ -210,33 +223,54 @@ static inline void jg__task_release(struct jg__task *task)
     behind->previous = before;
     task->generation = 0;
     jg__context_destroy(&task->context);
-    jg__stacks_put(scheduler->stacks, &task->stack);
+    struct jg__stack stack = {.top = (char *)(task + 1), .class = task->stack.class};
+    jg__stacks_put(scheduler->stacks, &stack);
 }
 
-/* jg__park, inlined. */
+/* Parks the running task until jg__wake and returns what that was given: 0 or more, or a negated errno. `wait` is zero
+ * but for what its maker sets. Inline, since every frame between a task and the switch costs a mispredicted return. */
 bool jg__park_interrupted(struct jg__task *task, struct jg__wait *wait);
-static inline __attribute__((always_inline)) int jg__park_here(struct jg__task *task, struct jg__wait *wait)
+static inline __attribute__((always_inline)) int jg__park_for(struct jg__wait *wait, struct jg__task *expected)
 {
+    struct jg__task *task = jg__here.task;
     wait->task = task;
     task->wait = wait;
-    if (task->budget != JG__BUDGET)
-        task->budget = JG__BUDGET;
+    if (task->spent)
+        task->spent = 0;
     if (JG__UNLIKELY(task->interrupted) && !jg__park_interrupted(task, wait))
         return -task->interrupted;
-    return jg__leave(task, false);
+    int result = jg__leave(task, expected, false);
+    task->wait = NULL;
+    if (JG__UNLIKELY(result != 0))
+        task->context.result = 0;
+    return result;
 }
 
-/* jg__wake, inlined. */
-static inline bool jg__make_ready(struct jg__wait *wait, int result)
+static inline __attribute__((always_inline)) int jg__park(struct jg__wait *wait)
+{
+    return jg__park_for(wait, NULL);
+}
+
+/* Makes a parked task, most likely `expected`, ready. Returns false, and does nothing, when it was woken already: then
+ * what it waited for goes to the next in line. */
+static inline __attribute__((always_inline)) bool jg__wake_task(struct jg__wait *wait, struct jg__task *expected,
+                                                                int result)
 {
     struct jg__task *task = wait->task;
     if (!task)
         return false;
+    if (expected)
+        task = jg__foresee(task, expected);
     wait->task = NULL;
-    task->wait = NULL;
-    task->context.result = (unsigned)result;
+    if (JG__UNLIKELY(result != 0))
+        task->context.result = result;
     jg__append_task(jg__here.loop, task);
     return true;
+}
+
+static inline bool jg__wake(struct jg__wait *wait, int result)
+{
+    return jg__wake_task(wait, NULL, result);
 }
 
 #pragma GCC visibility pop

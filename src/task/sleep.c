@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-int jg_yield(void)
+__attribute__((aligned(64))) int jg_yield(void)
 {
     struct jg__task *task = jg__here.task;
     if (JG__UNLIKELY(!task || task->interrupted))

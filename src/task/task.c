@@ -43,7 +43,7 @@ static void set_name(struct jg__task *task, const char *name)
     task->name = task->own_name;
 }
 
-static __attribute__((noinline)) bool copy_fits(const char *call, const struct jg__task *task, size_t copy)
+static bool copy_fits(const char *call, const struct jg__task *task, size_t copy)
 {
     size_t size = (size_t)((char *)task - task->stack.bottom);
     if (copy <= size && size - copy >= STACK_LEFT_BY_COPY)
@@ -54,48 +54,54 @@ static __attribute__((noinline)) bool copy_fits(const char *call, const struct j
 }
 
 /* The record at the top of a new stack. */
-static inline struct jg__task *new_record(struct jg__scheduler *scheduler, const char *call,
-                                          const jg_task_options *options)
+static inline struct jg__task *record_on(const struct jg__stack *stack)
+{
+    struct jg__task *task = (struct jg__task *)(void *)(stack->top - sizeof *task);
+    task->stack.top = stack->top; /* one by one: a copy of the struct would go through memory */
+    task->stack.bottom = stack->bottom;
+    task->stack.class = stack->class;
+    return task;
+}
+
+static struct jg__task *new_record(const char *call, const jg_task_options *options)
 {
     struct jg__stack stack;
-    if (!jg__stacks_get(scheduler->stacks, options->stack_size, &stack))
+    if (!jg__stacks_get(jg__here.scheduler->stacks, options->stack_size, &stack))
         return NULL;
-    struct jg__task *task = (struct jg__task *)(void *)(stack.top - sizeof *task);
-    task->stack.top = stack.top; /* one by one: a copy of the struct would go through memory */
-    task->stack.bottom = stack.bottom;
-    task->stack.class = stack.class;
-    if (JG__UNLIKELY(options->copy) && !copy_fits(call, task, options->copy)) {
-        jg__stacks_put(scheduler->stacks, &task->stack);
-        return NULL;
-    }
-    return task;
+    struct jg__task *task = record_on(&stack);
+    if (options->copy == 0 || copy_fits(call, task, options->copy))
+        return task;
+    jg__stacks_put(jg__here.scheduler->stacks, &task->stack);
+    return NULL;
 }
 
 /* By hand, since memset takes longer to begin than this takes. */
 static inline void clear(struct jg__task *task)
 {
-    typedef long long pair __attribute__((vector_size(16), aligned(8), may_alias));
+    typedef long long pair __attribute__((vector_size(16), may_alias));
     pair *zero = (pair *)(void *)&task->joiner;
     zero[0] = zero[1] = zero[2] = zero[3] = zero[4] = (pair){0};
     _Static_assert(JG__ZERO_PAIRS == 5, "all of them");
 }
+
+_Static_assert(offsetof(struct jg__task, saved_errno) - offsetof(struct jg__task, interrupted) == sizeof(int),
+               "cleared by one store");
 
 static inline void init_record(struct jg__task *task, uint32_t generation)
 {
     task->context.result = 0;
     task->handle.fn = jg__run_task;
     task->handle.arg = task;
-    task->wait = NULL;
-    task->interrupted = 0;
-    task->saved_errno = 0;
+    task->wait = &jg__unstarted;
+    memset((char *)task + offsetof(struct jg__task, interrupted), 0,
+           sizeof task->interrupted + sizeof task->saved_errno);
     jg__list_init(&task->children);
     task->generation = generation;
-    task->budget = JG__BUDGET;
     clear(task);
 }
 
 /* What most tasks do without: a name of their own, a copy of the argument, task-locals. */
-static __attribute__((noinline)) void add_extras(struct jg__task *task, const jg_task_options *options)
+static void add_extras(struct jg__task *task, const jg_task_options *options)
 {
     if (options->name)
         set_name(task, options->name);
@@ -107,51 +113,76 @@ static __attribute__((noinline)) void add_extras(struct jg__task *task, const jg
         task->values = jg__context_share(jg__here.task->values);
 }
 
-static inline __attribute__((always_inline)) struct jg__task *create(const char *call, struct jg__task *creator,
-                                                                     struct jg__task *parent, jg_coroutine fn,
-                                                                     void *arg, const jg_task_options *options)
+/* Everything but the extras, and the place in the ready queue. */
+static inline __attribute__((always_inline)) void fill_in(struct jg__task *task, struct jg__task *parent,
+                                                          jg_coroutine fn, void *arg, const char *name)
 {
     struct jg__scheduler *scheduler = jg__here.scheduler;
-    struct jg__task *task = new_record(scheduler, call, options);
-    if (!task)
-        return NULL;
     init_record(task, next_generation(scheduler));
     task->fn = fn;
     task->arg = arg;
     task->parent = parent;
-    task->name = options->function ? options->function : "task";
-    char *top = (char *)task;
-    if (JG__UNLIKELY(options->name || options->copy || (creator && creator->values))) {
-        add_extras(task, options);
-        top = jg__task_copy(task);
-    }
+    task->name = name;
     jg__list_append(parent ? &parent->children : &scheduler->roots, &task->siblings);
-    jg__context_init(&task->context, task->stack.bottom, top, jg__task_entry, task);
-    jg__append_task(scheduler->loop, task);
-    return task;
+}
+
+static inline void make_ready(struct jg__task *task, char *top)
+{
+    jg__context_prepare(&task->context, task->stack.bottom, top, jg__task_entry, task);
+    jg__append_task(jg__here.loop, task);
 }
 
 struct jg__task *jg__task_new(const char *call, struct jg__task *parent, jg_coroutine fn, void *arg,
                               const jg_task_options *options)
 {
     jg_task_options whole;
-    return create(call, jg__here.task, parent, fn, arg, jg__whole_options(options, &whole, sizeof whole));
+    options = jg__whole_options(options, &whole, sizeof whole);
+    struct jg__task *task = new_record(call, options);
+    if (!task)
+        return NULL;
+    fill_in(task, parent, fn, arg, options->function ? options->function : "task");
+    add_extras(task, options);
+    make_ready(task, jg__task_copy(task));
+    return task;
+}
+
+static __attribute__((noinline)) jg_task *create_slowly(jg_coroutine fn, void *arg, const jg_task_options *options)
+{
+    if (!jg__here.scheduler || jg__here.task)
+        jg__running("jg_create_task");
+    struct jg__task *task = jg__task_new("jg_create_task", jg__here.task, fn, arg, options);
+    if (!task)
+        return NULL;
+    if (!task->parent && jg__here.scheduler->closing)
+        jg__cancel(task);
+    return jg__task_handle(task);
+}
+
+/* A default task without extras, on a stack that is at hand? */
+static inline bool is_plain(const struct jg__task *creator, const jg_task_options *options)
+{
+    return creator && creator->interrupted >= 0 && !creator->values && options && options->size == sizeof *options &&
+           !((uintptr_t)options->name | options->copy | options->stack_size) &&
+           jg__stacks_at_hand(jg__here.scheduler->stacks);
+}
+
+static inline jg_task *create_plain(struct jg__task *creator, jg_coroutine fn, void *arg,
+                                    const jg_task_options *options)
+{
+    struct jg__stack stack;
+    jg__stacks_get(jg__here.scheduler->stacks, 0, &stack); /* cannot fail */
+    struct jg__task *task = record_on(&stack);
+    fill_in(task, creator, fn, arg, options->function ? options->function : "task");
+    make_ready(task, (char *)task);
+    return jg__task_handle(task);
 }
 
 jg_task *jg_create_task_with(jg_coroutine fn, void *arg, const jg_task_options *options)
 {
-    struct jg__task *task = jg__here.task;
-    if (JG__UNLIKELY(task ? task->interrupted < 0 : !jg__here.scheduler))
-        jg__running("jg_create_task");
-    if (JG__LIKELY(options && options->size == sizeof *options))
-        task = create("jg_create_task", task, task, fn, arg, options);
-    else
-        task = jg__task_new("jg_create_task", task, fn, arg, options);
-    if (!task)
-        return NULL;
-    if (JG__UNLIKELY(!task->parent && jg__here.scheduler->closing))
-        jg__cancel(task);
-    return jg__task_handle(task);
+    struct jg__task *creator = jg__here.task;
+    if (JG__LIKELY(is_plain(creator, options)))
+        return create_plain(creator, fn, arg, options);
+    return create_slowly(fn, arg, options);
 }
 
 void jg__task_make_root(struct jg__task *task)

@@ -3,7 +3,7 @@
 #define JUGGLE_TASK_TASK_H
 
 #include "base/options.h"
-#include "task/internal.h"
+#include "task/wait.h"
 
 #include <juggle/group.h>
 
@@ -27,13 +27,13 @@ enum jg__forbidden {
  *
  * For debuggers: from the list jg__schedulers, each scheduler's `roots` and every task's `children` (linked by
  * `siblings`) make the tree of all tasks. A task with `ended` has ended and waits to be consumed. Of the others, the
- * one that jg__here.task of its thread points at runs; one whose `wait` is NULL is ready to run; else it waits in the
- * public function wait->call, for wait->object. The registers of a task that does not run are those that
+ * one that jg__here.task of its thread points at runs; one whose `wait` or wait->task is NULL is ready to run; else it
+ * waits in the public function wait->call, for wait->object. The registers of a task that does not run are those that
  * jg__context_switch left at context.stack_pointer. */
 struct jg__task {
     struct jg__context context;
     jg_handle handle;      /* in the ready queue: fn is jg__run_task, arg the task */
-    struct jg__wait *wait; /* what it is parked in, or NULL */
+    struct jg__wait *wait; /* what it is parked in, or was woken from but doesn't know yet; NULL: it runs or yields */
     int interrupted;       /* the reason that shows now: 0, ECANCELED, ETIMEDOUT; -1: see `forbidden` */
     int saved_errno;       /* errno, while it doesn't run */
 
@@ -42,9 +42,8 @@ struct jg__task {
     struct jg__list siblings; /* in its parent's children, or in the scheduler's roots */
     struct jg__list children; /* that it created and has not consumed */
     struct jg__task *parent;  /* who consumes it: its creator; NULL for main and for detached ones */
-    struct jg__stack stack;
-    uint32_t generation; /* that of its handle; 0: no task */
-    int budget;          /* calls that may find their data at once before it yields */
+    uint32_t generation;      /* that of its handle; 0: no task */
+    int result;               /* of fn: 0 or more, or -1 with `error` */
 
     /* Zero at first: JG__ZERO_PAIRS times 16 bytes from here. */
     void *joiner; /* who is told of its end: by child_ended(joiner, task), or woken where that is NULL */
@@ -56,7 +55,8 @@ struct jg__task {
     char *error_text;
     const char *refused_call; /* the wait that was interrupted, if that was its last failure; see error_text.c */
     int refused_error;        /* and with what */
-    uint32_t refused;         /* waits refused since it was interrupted */
+    uint16_t refused;         /* waits refused since it was interrupted */
+    uint16_t spent;           /* calls that found their data at once since it waited last: see JG__BUDGET */
     uint32_t copied;          /* bytes of the copy of arg, below the record */
     bool ended;
     bool cancelled;
@@ -66,7 +66,7 @@ struct jg__task {
     bool counts : 1;   /* in a group: its failure is one of the group's */
 
     struct jg__list in_group;
-    int result; /* of fn: 0 or more, or -1 with `error` */
+    struct jg__stack stack;
     int error;
     struct jg__task *next_interrupted; /* see interruption.c */
     uint64_t failure_order;            /* the how manieth task of this loop to fail */
@@ -77,6 +77,7 @@ struct jg__task {
 enum { JG__ZERO_PAIRS = 5 };
 _Static_assert(offsetof(struct jg__task, in_group) - offsetof(struct jg__task, joiner) == JG__ZERO_PAIRS * 16,
                "what is zero at first");
+_Static_assert(offsetof(struct jg__task, joiner) % 16 == 0, "cleared by aligned stores");
 _Static_assert(offsetof(struct jg__task, fn) == 64 || JG__SANITIZED, "what a switch touches fits a cache line");
 
 /* The handle that users see: the address, which has 48 bits and is a multiple of 64, with 22 bits of generation in the
@@ -128,8 +129,8 @@ static inline void jg__task_join(struct jg__task *child, void (*child_ended)(voi
     child->joiner = joiner;
 }
 
-/* Waits until the child has ended, whatever happens; an interruption cancels it. Returns the reason of an interruption
- * during the wait, or 0. */
+/* Waits until the child has ended, whatever happens; an interruption cancels it. Returns the reason of the interruption
+ * if there was one, or 0. */
 int jg__join(struct jg__task *child, const char *call);
 
 /* Consumes a child that has ended, and returns its result, with errno; `reason`, if not 0, is why the call was

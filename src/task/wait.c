@@ -43,7 +43,7 @@ static void slow_down(struct jg__task *task, const char *call)
 {
     struct jg__wait wait = {.call = call, .interrupt = jg__not_now};
     jg_timer timer = {.handle = {.fn = wake_from_slowness, .arg = &wait}};
-    uint32_t milliseconds = task->refused - REFUSALS_AT_FULL_SPEED;
+    int milliseconds = task->refused - REFUSALS_AT_FULL_SPEED;
     if (milliseconds == 1)
         jg__report_deaf(task, call);
     if (milliseconds > PARK_MILLISECONDS_MOST) {
@@ -68,7 +68,7 @@ __attribute__((noinline)) int jg__refuse(const char *call)
 /* The task found its data at once too often: others first. */
 static __attribute__((noinline)) int yield_for_budget(struct jg__task *task, const char *call)
 {
-    task->budget = JG__BUDGET;
+    task->spent = 0;
     jg__yield(task);
     return task->interrupted ? jg__fail_interrupted(call, task->interrupted) : 0;
 }
@@ -78,7 +78,7 @@ int jg__enter_wait(const char *call)
     struct jg__task *task = jg__here.task;
     if (JG__UNLIKELY(!task || task->interrupted))
         return jg__refuse(call);
-    if (JG__UNLIKELY(--task->budget < 0))
+    if (JG__UNLIKELY(++task->spent > JG__BUDGET))
         return yield_for_budget(task, call);
     return 0;
 }
@@ -96,16 +96,6 @@ bool jg__park_interrupted(struct jg__task *task, struct jg__wait *wait)
     wait->task = NULL;
     task->wait = NULL;
     return false;
-}
-
-int jg__park(struct jg__wait *wait)
-{
-    return jg__park_here(jg__here.task, wait);
-}
-
-bool jg__wake(struct jg__wait *wait, int result)
-{
-    return jg__make_ready(wait, result);
 }
 
 void jg__not_now(struct jg__wait *wait, int reason)

@@ -112,7 +112,7 @@ void jg__transport_close(jg_transport *transport, double flush_limit)
         transport->phase = JG__TRANSPORT_FLUSHING;
         jg_call_later(transport->loop, &transport->timer, flush_limit);
         jg__transport_receive(transport);
-        jg__transport_send(transport);
+        jg__transport_send(transport, false);
         if (!transport->first)
             jg__transport_linger(transport);
     }

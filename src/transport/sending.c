@@ -118,7 +118,14 @@ static bool send_now(jg_transport *transport, struct jg__write *write)
     return complete;
 }
 
-void jg__transport_send(jg_transport *transport)
+/* Does nobody wait for the end of this write? */
+static bool is_lazy(const jg_transport *transport, const struct jg__write *write)
+{
+    return !jg__write_is_direct(write) && !write->next && transport->phase == JG__TRANSPORT_OPEN &&
+           !transport->wants_progress && !transport->writing_paused && !transport->eof_wanted;
+}
+
+void jg__transport_send(jg_transport *transport, bool turn_ends)
 {
     while (transport->first && !transport->sending && !transport->write_error &&
            (transport->phase == JG__TRANSPORT_OPEN || transport->phase == JG__TRANSPORT_FLUSHING)) {
@@ -127,7 +134,7 @@ void jg__transport_send(jg_transport *transport)
             continue;
         prepare(transport, write);
         transport->sending = true;
-        jg_submit(transport->loop, &write->operation);
+        jg__submit(transport->loop, &write->operation, turn_ends && is_lazy(transport, write) ? JG__LAZY : 0);
     }
 }
 
@@ -165,7 +172,7 @@ static void sent(jg_operation *operation, int result)
         cancelled(transport, direct_of(write), result);
     else
         count_sent(transport, write, result);
-    jg__transport_send(transport);
+    jg__transport_send(transport, false);
     jg__transport_tell_written(transport);
 }
 

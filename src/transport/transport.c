@@ -43,7 +43,7 @@ static void start(jg_transport *transport)
     if (transport->phase != JG__TRANSPORT_OPEN)
         return;
     jg__transport_receive(transport);
-    jg__transport_send(transport);
+    jg__transport_send(transport, false);
     jg__transport_tell_written(transport);
 }
 
@@ -105,7 +105,7 @@ int jg__transport_connect(jg_transport *transport, const struct sockaddr *addres
 static void end_turn(jg_transport *transport)
 {
     jg__transport_stop_receiving(transport);
-    jg__transport_send(transport);
+    jg__transport_send(transport, true);
     jg__transport_tell_written(transport);
 }
 

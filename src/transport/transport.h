@@ -97,8 +97,9 @@ int jg__transport_connect(jg_transport *transport, const struct sockaddr *addres
                           const jg_transport_options *options);
 
 /* Starts to send what is queued, instead of when the turn ends: at once where that is possible, else with the next
- * poll. jg_transport_flush doesn't wait for the poll. */
-void jg__transport_send(jg_transport *transport);
+ * poll. jg_transport_flush doesn't wait for the poll. `turn_ends`: the poll follows, no code of the owner's before it.
+ */
+void jg__transport_send(jg_transport *transport, bool turn_ends);
 
 /* Queues a direct write behind what is queued and hands everything to the kernel. Returns 1 when the kernel has taken
  * all of it already, -1 with EPIPE or the error of the connection: in both cases `done` is not called. Returns 0 when

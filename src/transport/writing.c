@@ -64,7 +64,7 @@ static int append(jg_transport *transport, const char *call, const struct iovec 
     }
     transport->pending += bytes;
     if (chunk->write.length - chunk->write.sent >= GATHER_MOST)
-        jg__transport_send(transport);
+        jg__transport_send(transport, false);
     jg__call_before_poll(transport->loop, &transport->timer.handle);
     return 0;
 }
@@ -100,7 +100,7 @@ int jg_transport_try_write(jg_transport *transport, const void *data, size_t byt
 
 void jg_transport_flush(jg_transport *transport)
 {
-    jg__transport_send(transport);
+    jg__transport_send(transport, false);
     if (transport->sending)
         jg__operations_flush(transport->loop);
 }
@@ -132,7 +132,7 @@ int jg__transport_write_direct(jg_transport *transport, struct jg__direct_write 
     direct->cancelled = direct->finished = false;
     direct->starting = true;
     jg__transport_enqueue(transport, &direct->write);
-    jg__transport_send(transport);
+    jg__transport_send(transport, false);
     direct->starting = false;
     if (direct->finished)
         return 1;

@@ -12,6 +12,7 @@ int bare_listener(int family, int *port)
         struct sockaddr_in6 v6;
     } address = {0};
     socklen_t length = family == AF_INET ? sizeof address.v4 : sizeof address.v6;
+    *port = -1;
     address.any.sa_family = (sa_family_t)family;
     if (family == AF_INET)
         address.v4.sin_addr.s_addr = htonl(INADDR_LOOPBACK);

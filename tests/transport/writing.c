@@ -257,10 +257,9 @@ TEST(an_idle_connection_holds_no_buffer)
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(jg_transport_write(side.transport, data, BYTES), 0);
         ck_assert_uint_gt(allocated, before + BYTES / 2);
-        size_t ignored = 0;
         while (jg_transport_pending(side.transport)) {
-            ssize_t count = recv(pair[1], data, BYTES, MSG_DONTWAIT);
-            ignored += count > 0 ? (size_t)count : 0;
+            if (recv(pair[1], data, BYTES, MSG_DONTWAIT) < 0)
+                ck_assert_int_eq(errno, EAGAIN);
             REQUIRE(jg_loop_run_once(loop, 0) == 0);
         }
         ck_assert_uint_le(allocated, before + 4096);

@@ -82,7 +82,7 @@ def state_of(task, running, names):
     if int(task.address) in running:
         return f"runs in thread {running[int(task.address)].num}"
     wait = task["wait"]
-    if not wait:
+    if not wait or not wait["task"]:
         return "ready"
     waited_for = f" for {describe(wait['object'], names)}" if wait["object"] else ""
     return f"waits in {wait['call'].string()}{waited_for}"
