@@ -8,6 +8,8 @@
  * - Bugs of the caller (awaiting twice, waiting outside jg_run, a stale handle) abort with one sentence on stderr.
  * - Seconds are double, sizes are bytes, text is NUL-terminated; what is not said to be owned is borrowed for the call.
  * - The zero value of a public struct is ready to use; fields marked private are the library's.
+ * - A coroutine that needs no argument says `(void)arg;`. A compound literal among the arguments of a macro needs
+ * parentheses of its own: jg_create_task(fn, (&(struct job){1, 2})).
  * - Options are designated initialisers after the arguments: jg_create_task(fn, arg, .name = "reader").
  *   The function with _with at its end takes them as a struct, for C++ and bindings.
  * - Tasks, streams and servers belong to the thread of their loop. */

@@ -1,8 +1,9 @@
 """CPU time of an echo server for each message, beside hand-written loops on the same pollers and beside peers.
 
-All servers run at once, on the first core; the load runs on the second and exchanges messages with one after the other, in slices of some 60 ms, forwards
-and backwards: the speed of a machine changes from second to second, so figures are compared within a slice's pair. One pair of processes
-gives one reading, the median over its slices; the processes are started anew for each, since their layout in memory matters too."""
+All servers run at once, on the first core; the load runs on the second and exchanges messages with one after the other,
+in slices of some 60 ms, forwards and backwards: the speed of a machine changes from second to second, so figures are
+compared within a slice's pair. One pair of processes gives one reading, the median over its slices; the processes are
+started anew for each, since their layout in memory matters too."""
 import statistics
 import subprocess
 from contextlib import ExitStack
@@ -12,6 +13,7 @@ from .bench import Failed
 
 CONNECTIONS, BYTES = 50, 1024
 TARGET = 1.10
+BUSY = 90  # percent: then the server is what is short, not the load
 SLOW_LOAD = 2000  # nanoseconds that the load wastes on each message in the check of its influence
 
 
@@ -77,8 +79,8 @@ def _exchange(bench, servers, slices, messages, think=0):
         load = bench.programs.own("echo_load")
         try:
             readings = bench.programs.readings(
-                load, *arguments, "--connections", CONNECTIONS, "--bytes", BYTES, "--messages", messages, "--slices", slices,
-                "--think", think, core=1)
+                load, *arguments, "--connections", CONNECTIONS, "--bytes", BYTES, "--messages", messages,
+                "--slices", slices, "--think", think, core=1)
         except (RuntimeError, subprocess.TimeoutExpired) as error:
             raise Failed(error) from error
     values = {}
@@ -121,15 +123,19 @@ def run(bench):
     for (server, metric), values in pairs.medians.items():
         unit = {"cpu": "ns/message", "throughput": "messages/s"}.get(metric, "%")
         bench.add(server, metric, unit, values, shown=metric in ("cpu", "server-busy"))
+    idle = [server for (server, metric), values in pairs.medians.items()
+            if metric == "server-busy" and statistics.median(values) < BUSY]
+    if idle:
+        bench.say(f"busy for less than {BUSY} %: {', '.join(idle)}; the load or other programs held them up")
     for (mine, theirs), values in pairs.ratios.items():
         result = bench.add(f"{mine} / {theirs}", "ratio", "x", values)
         if theirs in ("epoll", "io_uring"):
             bench.target(f"echo: CPU a message, {mine} / floor", result, TARGET)
-    _influence_of_load(bench, servers, runs, slices, messages)
+    _slow_load(bench, servers, runs, slices, messages)
 
 
-def _influence_of_load(bench, servers, runs, slices, messages):
-    """The server is to be what is short: then it is busy nearly all the time. And when the load is slower on purpose, the ratios should stay."""
+def _slow_load(bench, servers, runs, slices, messages):
+    """When the load is slower on purpose, a message costs more CPU, since fewer come in a turn; the ratios stay."""
     floors = [server for server in servers if server.name.removeprefix("juggle-") in ("epoll", "io_uring")]
     slow = _Pairs()
     for _ in range(max(2, runs // 2)):

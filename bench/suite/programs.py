@@ -44,7 +44,8 @@ class Programs:
         return [str(path)] if self._go and path.exists() else None
 
     def _build_go(self):
-        tool = shutil.which("go", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/bin", "/usr/local/go/bin"]))
+        places = [os.environ.get("PATH", ""), "/usr/local/bin", "/usr/local/go/bin"]
+        tool = shutil.which("go", path=os.pathsep.join(places))
         if not tool:
             self.skip("Go", "there is no go on the PATH")
             return False

@@ -37,7 +37,7 @@
 #define JG_OPTIONS(type, ...) (&(type){.size = sizeof(type), __VA_ARGS__})
 
 /* Binds an object to its scope: `jg_autoptr(jg_stream) s = jg_open_connection(...);` closes s however the block is
- * left. The waits of that clean-up are shielded from cancellation and deadlines for at most 10 seconds. */
+ * left. The waits of that clean-up are shielded from cancellation and deadlines for at most 1 second. */
 #define jg_autoptr(type) __attribute__((cleanup(type##_autoptr))) type *
 
 JG_BEGIN

@@ -6,9 +6,15 @@
 
 JG_BEGIN
 
-/* The last failure of a call of this library in this task (outside a task: in this thread), in words: what was tried,
- * with what, and what the resolver or the kernel answered. "" before the first. Valid until the next failure in the
- * same task; lives at most as long as the task. Never waits, never fails, leaves errno. */
+/* Fails: sets errno and the error text, returns -1. For coroutines of your own: `return jg_fail(EPROTO, "%s: no
+ * greeting", host);`. Texts over 511 bytes are cut. Never waits. */
+JG_API int jg_fail(int error, const char *format, ...) JG_PRINTF(2, 3);
+
+/* The failure that errno stands for, in words: what was tried, with what, and what the resolver or the kernel answered.
+ * The words are those of the last failure of a call of this library, or of jg_fail, in this task (outside a task: in
+ * this thread); where errno has changed since, or came from elsewhere, strerror's. The words of a failed task go to
+ * whoever awaits it, those of main to whoever called jg_run. Valid until the next call of this function or the next
+ * failure in the same task. Never waits, never fails, leaves errno. */
 JG_API const char *jg_error_text(void);
 
 /* What is reported when nobody is there to be told: the failure of a detached task or of a connection handler, a task

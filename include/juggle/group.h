@@ -24,7 +24,8 @@ typedef struct jg_group {
 
 /* Starts fn(arg) as a child; the options are those of jg_create_task. Never waits.
  * Returns 0; -1 with ENOMEM, EINVAL; the failure sticks, cancels the rest, and is what jg_group_wait returns. In a
- * group that is cancelled the child starts cancelled. asyncio: TaskGroup.create_task. */
+ * group that is cancelled the child starts cancelled. Other than in asyncio, a failing child does not interrupt the
+ * task that owns the group: it hears of it in jg_group_wait. asyncio: TaskGroup.create_task. */
 #define jg_group_start(group, fn, arg, ...) \
     jg_group_start_with(group, fn, arg,     \
                         &(jg_task_options){.size = sizeof(jg_task_options), JG_TASK_NAME(#fn) __VA_ARGS__})
@@ -35,10 +36,11 @@ JG_API int jg_group_start_with(jg_group *group, jg_coroutine fn, void *arg, cons
  * cancelled is no failure. asyncio: the end of `async with TaskGroup()`. */
 JG_API int jg_group_wait(jg_group *group) JG_MUST_USE;
 
-/* Waits for the next child to end and hands it out: *result gets what it returned or its negated errno, *arg (if not
- * NULL) the argument it was started with. Once called, a child's failure no longer cancels the rest: the caller
- * decides. A child that was cancelled is handed out too. Returns 1; 0 when there are no more; -1 with ECANCELED,
- * ETIMEDOUT, nothing handed out and the children left running. asyncio: as_completed. */
+/* Waits for the next child to end and hands it out: *result (if not NULL) gets what it returned or its negated errno,
+ * *arg (if not NULL) the argument it was started with. From the first call on, a child's failure no longer cancels the
+ * rest: the caller decides. (A failure before that call does.) A child that was cancelled is handed out too. Returns 1;
+ * 0 when there are no more; -1 with ECANCELED, ETIMEDOUT, nothing handed out and the children left running. asyncio:
+ * as_completed. */
 JG_API int jg_group_next(jg_group *group, int *result, void **arg) JG_MUST_USE;
 
 /* Cancels all children, those to come included, until jg_group_wait. Never waits. */

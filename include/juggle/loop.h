@@ -85,7 +85,7 @@ JG_API void jg_loop_stop(jg_loop *loop);
 
 JG_API bool jg_loop_is_running(const jg_loop *loop);
 
-/* Seconds on the loop's clock, CLOCK_MONOTONIC, read now. asyncio: loop.time. */
+/* Seconds on the loop's clock, CLOCK_MONOTONIC, read now; the same for all loops. asyncio: loop.time. */
 JG_API double jg_loop_time(const jg_loop *loop);
 
 /* ---- Scheduling ---- */
@@ -151,12 +151,12 @@ struct jg_operation {
     int fd;
     void (*done)(jg_operation *operation, int result);
     void *arg; /* the owner's */
-    union {
-        struct {
+    __extension__ union {
+        __extension__ struct {
             void *buffer; /* RECV, SEND */
             size_t length;
         };
-        struct {
+        __extension__ struct {
             const struct sockaddr *address; /* CONNECT */
             socklen_t address_length;
         };

@@ -8,8 +8,11 @@ JG_BEGIN
 
 typedef struct jg_server jg_server;
 
-/* Serves one connection, in a task of its own. The stream belongs to the server: it is flushed and closed when the
- * handler returns. A failure (-1) goes to the error handler. */
+/* Serves one connection, in a task of its own. The stream is flushed and closed when the
+ * handler returns, unless the handler or another task has closed or aborted it; to reset instead of closing, jg_abort
+ * it. When the server closes, handlers that are left are cancelled: their waits fail. One that wants to say good-bye
+ * does so under JG_SHIELD(name, seconds). A handler that fails ends its stream as one that succeeds. A failure (-1)
+ * goes to the error handler. */
 typedef int (*jg_connection_handler)(jg_stream *client, void *arg);
 
 typedef struct jg_server_options {
@@ -25,7 +28,7 @@ typedef struct jg_server_options {
     double idle_timeout;    /* seconds a read may wait before it fails with ETIMEDOUT; 0: no limit */
     double write_timeout;   /* seconds a write, drain, flush or close may wait; 0: no limit */
     double grace;      /* seconds that handlers get to finish when the server closes; 0: cancel at once; default 0 */
-    size_t stack_size; /* of handlers, bytes; 0: 256 KiB */
+    size_t stack_size; /* of handlers, bytes; 0: 192 KiB */
     size_t high_water; /* as in jg_stream_options */
     size_t low_water;
     const char *name;     /* of the handlers' tasks; default: the handler's */
@@ -35,8 +38,8 @@ typedef struct jg_server_options {
 /* Listens on host and port, accepts, and runs handler(client, arg) for each connection. host: a name or address; NULL:
  * all interfaces, IPv4 and IPv6. port 0: one that is free, the same on each address. Waits (for the name). Returns NULL
  * with ECANCELED, ETIMEDOUT, EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT, ENOENT and EAGAIN (as
- * jg_open_connection), ENAMETOOLONG, EINVAL (port), EMFILE, ENFILE, ENOMEM. When fds run out while serving, it keeps
- * its listeners and resumes by itself when one is free. asyncio: start_server. */
+ * jg_open_connection), ENAMETOOLONG, EINVAL (port, or a handler that is NULL), EMFILE, ENFILE, ENOMEM. When fds run out
+ * while serving, it keeps its listeners and resumes by itself when one is free. asyncio: start_server. */
 #define jg_start_server(handler, arg, host, port, ...) \
     jg_start_server_with(handler, arg, host, port,     \
                          &(jg_server_options){.size = sizeof(jg_server_options), JG_TASK_NAME(#handler) __VA_ARGS__})
@@ -47,7 +50,8 @@ JG_API jg_server *jg_start_server_with(jg_connection_handler handler, void *arg,
 JG_API void jg_start_serving(jg_server *server);
 
 /* Serves until the task is interrupted or jg_server_stop is called, then closes as jg_server_close does. Consumes the
- * server. Waits. Returns 0 after jg_server_stop; -1 with ECANCELED, ETIMEDOUT. asyncio: serve_forever. */
+ * server. Waits. The interruption that ends it leaves the handlers their grace period. Returns 0 after jg_server_stop;
+ * -1 with ECANCELED, ETIMEDOUT. asyncio: serve_forever. */
 JG_API int jg_serve_forever(jg_server *server);
 
 /* Makes jg_serve_forever return; any task may ask. Never waits. */

@@ -40,7 +40,10 @@ JG_API jg_stream *jg_open_connection_with(const char *host, int port, const jg_s
 #define jg_stream_from_fd(fd, ...) jg_stream_from_fd_with(fd, JG_OPTIONS(jg_stream_options, __VA_ARGS__))
 JG_API jg_stream *jg_stream_from_fd_with(int fd, const jg_stream_options *options) JG_MUST_USE;
 
-/* ---- Reading ---- */
+/* ---- Reading ----
+ *
+ * Up to 64 KiB are received ahead of the reader (with io_uring a burst may be more); then the peer has to wait. A read
+ * that finds its data there returns at once, without letting other tasks run, but for one call in 128. */
 
 /* Reads what is there, at most `size` bytes; waits only when nothing is. Returns the count, 0 at end of file; -1 with
  * ECONNRESET or another error of the connection. asyncio: StreamReader.read(n). */
@@ -52,7 +55,8 @@ JG_API ssize_t jg_read_exactly(jg_stream *stream, void *buffer, size_t size) JG_
 
 /* Reads up to and including a separator, one of the strings that follow `size`, and ends it with a NUL; returns the
  * count without the NUL. At most size - 1 bytes: if no separator is among so many, -1 with EMSGSIZE. At end of file
- * before a separator: -1 with ENODATA. Either way what came stays readable. asyncio: readuntil. */
+ * before a separator: -1 with ENODATA. Either way what came stays readable; jg_peek and jg_consume skip it. asyncio:
+ * readuntil. */
 #define jg_read_until(stream, buffer, size, ...) \
     jg_read_until_any(stream, buffer, size, (const char *const[]){__VA_ARGS__, NULL})
 JG_API ssize_t jg_read_until_any(jg_stream *stream, char *buffer, size_t size,
@@ -86,8 +90,8 @@ JG_API int jg_writev(jg_stream *stream, const struct iovec *vector, int count);
 JG_API int jg_printf(jg_stream *stream, const char *format, ...) JG_PRINTF(2, 3);
 JG_API int jg_vprintf(jg_stream *stream, const char *format, va_list arguments) JG_PRINTF(2, 0);
 
-/* Takes all without waiting, or nothing: EAGAIN when that would exceed the high-water mark, EPIPE, ENOMEM. For
- * broadcasts. Never waits. */
+/* Takes all without waiting, or nothing: EAGAIN when that would exceed the high-water mark although the kernel was
+ * given what it takes, EPIPE, ENOMEM. For broadcasts: who gets EAGAIN is too slow. Never waits. */
 JG_API int jg_try_write(jg_stream *stream, const void *data, size_t bytes) JG_MUST_USE;
 
 /* Waits until not more than the low-water mark is queued. Returns 0; -1 as jg_write. asyncio: drain. */
@@ -116,8 +120,8 @@ JG_API void jg_abort(jg_stream *stream);
 
 /* ---- Looking; none waits ---- */
 
-/* "127.0.0.1:8888", "[::1]:8888" of the peer, and of this end; "" if unknown. Valid while the stream is. asyncio:
- * get_extra_info("peername"), ("sockname"). */
+/* "127.0.0.1:8888", "[::1]:8888" of the peer, and of this end; "" if unknown, as after a reset, unless it was asked
+ * before. Valid while the stream is. asyncio: get_extra_info("peername"), ("sockname"). */
 JG_API const char *jg_peername(jg_stream *stream);
 JG_API const char *jg_sockname(jg_stream *stream);
 

@@ -27,25 +27,31 @@ typedef struct jg_run_options {
     size_t size;
     const char *poller; /* as in jg_loop_options */
     const char *name;   /* of the main task; default "main" */
-    size_t stack_size;  /* of the main task, bytes; 0: 256 KiB */
+    size_t stack_size;  /* of the main task, bytes; 0: 192 KiB */
     bool no_sigint;     /* leave Ctrl-C alone */
 } jg_run_options;
 
 /* Runs fn(arg) as the main task of a new loop, until it has ended. Then every task that is left is cancelled and waited
- * for, the loop is closed, and main's result is returned, with its errno.
- * SIGINT, where its disposition is the default, cancels main; if main then ends with ECANCELED, jg_run returns -1 with
- * EINTR. A second SIGINT kills the process, even when the loop is stuck. SIGPIPE is ignored from the first run on where
- * it was at its default. Blocks the thread. One run a thread at a time; several threads may run one each. Returns -1
- * with ENOMEM, EMFILE, ENFILE, ENOTSUP when the loop can't be made. asyncio: run, Runner. */
+ * for, streams that linger (see jg_close) are given their second unless SIGINT came, the loop is closed, and main's
+ * result is returned, with its errno and error text. SIGINT, where its disposition is the default, cancels main; if
+ * main then ends with ECANCELED, jg_run returns -1 with EINTR. A second SIGINT, a tenth of a second later or more,
+ * kills the process, even when the loop is stuck. A coroutine that ignores the failures of its waits runs on to its
+ * end, and jg_run returns what it returns. SIGPIPE is ignored from the first run on where it was at its default. Blocks
+ * the thread. One run a thread at a time; several threads may run one each. Returns -1 with ENOMEM, EMFILE, ENFILE,
+ * ENOTSUP when the loop can't be made. asyncio: run, Runner. */
 #define jg_run(fn, arg, ...) jg_run_with(fn, arg, JG_OPTIONS(jg_run_options, __VA_ARGS__))
 JG_API int jg_run_with(jg_coroutine fn, void *arg, const jg_run_options *options);
 
-/* Waits `seconds` (0 or less: one turn, as jg_yield), or until jg_loop_time reads `when`; never shorter. Infinity waits
+/* Seconds on the clock of every loop, CLOCK_MONOTONIC. Never waits. asyncio: loop.time. */
+JG_API double jg_time(void);
+
+/* Waits `seconds` (0 or less: as jg_yield), or until jg_time reads `when`; never shorter. Infinity waits
  * until interrupted. Returns 0; -1 with ECANCELED, ETIMEDOUT; EINVAL for NaN. asyncio: sleep. */
 JG_API int jg_sleep(double seconds);
 JG_API int jg_sleep_until(double when);
 
-/* Lets every other task that is ready run once. Waits. Returns 0; -1 with ECANCELED, ETIMEDOUT. asyncio: sleep(0). */
+/* Lets every other task that is ready run once; the kernel is asked for events when no other is, and else about once in
+ * half a millisecond. Waits. Returns 0; -1 with ECANCELED, ETIMEDOUT. asyncio: sleep(0). */
 JG_API int jg_yield(void);
 
 /* Is this task cancelled, or past a deadline? The check that every wait makes first, alone. Never waits. Returns 0; -1
@@ -57,17 +63,17 @@ JG_API int jg_check(void);
 typedef struct jg_task_options {
     size_t size;
     const char *name;     /* copied, cut to 31 bytes; default: the function's */
-    size_t stack_size;    /* bytes, rounded up to pages; 0: 256 KiB. 16 KiB is the least. */
+    size_t stack_size;    /* bytes, rounded up to pages; 0: 192 KiB. 16 KiB is the least. */
     size_t copy;          /* copy so many bytes from arg to the child's stack and hand it the copy */
     const char *function; /* private: set by the macro, the name if there is no other */
 } jg_task_options;
 
 /* Creates a task that runs fn(arg) from a later turn on. The handle is consumed exactly once by the creating task: by
  * jg_await, jg_wait_for, jg_gather or jg_detach. A task not consumed when its creator ends is cancelled, waited for and
- * reported; created from a callback of the loop, it belongs to nobody, as after jg_detach. If creating succeeds, fn runs
- * exactly once, even if it is cancelled before it starts: it may own its argument.
- * Never waits. Returns NULL with ENOMEM (also when the kernel's limit of mappings is reached: see jg_error_text), EINVAL
- * for a copy that does not fit the stack; then nothing is owned. asyncio: create_task. */
+ * reported; created from a callback of the loop, it belongs to nobody, as after jg_detach. If creating succeeds, fn
+ * runs exactly once, even if it is cancelled before it starts: it may own its argument. Never waits. Returns NULL with
+ * ENOMEM (also when the kernel's limit of mappings is reached: see jg_error_text), EINVAL for a copy that does not fit
+ * the stack; then nothing is owned. asyncio: create_task. */
 #define jg_create_task(fn, arg, ...) \
     jg_create_task_with(fn, arg, &(jg_task_options){.size = sizeof(jg_task_options), JG_TASK_NAME(#fn) __VA_ARGS__})
 #define JG_TASK_NAME(text) .function = (text),
@@ -91,6 +97,10 @@ JG_API void jg_detach(jg_task *task);
  * never kills. Does nothing if the task has ended or is cancelled already; NULL is ignored. Any task of the loop may
  * ask, itself included. asyncio: Task.cancel. */
 JG_API void jg_cancel(jg_task *task);
+
+/* Cancels a task of this task's own, waits for its end and consumes it; the outcome is dropped. NULL is ignored.
+ * Preserves errno. Waits, and aborts, as jg_await does. */
+JG_API void jg_cancel_and_wait(jg_task *task);
 
 /* ---- Looking ---- */
 

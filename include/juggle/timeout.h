@@ -16,6 +16,11 @@ typedef struct jg_timeout {
     void *reserved[2];
 } jg_timeout;
 
+/* These macros are declarations (two statements: not the body of an `if` without braces). A scope ends with its block,
+ * however the block is left; only a goto must not jump into it, past the declaration: jg_timeout_leave would find what
+ * was never entered. Clean-up by jg_autoptr is shielded from deadlines for at most 1 second, by jg_autogroup until the
+ * children have ended. */
+
 /* Declares a deadline, `seconds` from now or at `when` on jg_loop_time, that holds to the end of the block: every wait
  * in it fails with ETIMEDOUT once it has passed. 0 or less: at the first wait. Infinity: never. Blocks nest; the nearer
  * deadline wins. Never waits, allocates nothing. asyncio: timeout, timeout_at. */
@@ -36,7 +41,8 @@ typedef struct jg_timeout {
 /* Has this very deadline passed? Tells whose ETIMEDOUT it was. asyncio: Timeout.expired. */
 JG_API bool jg_timeout_expired(const jg_timeout *timeout);
 
-/* Moves the deadline to `when` on jg_loop_time; one that has expired comes back to life. asyncio: Timeout.reschedule.
+/* Moves the deadline, of this task or of another one that is still inside the scope, to `when` on jg_loop_time; one
+ * that has expired comes back to life. asyncio: Timeout.reschedule.
  */
 JG_API void jg_timeout_reschedule(jg_timeout *timeout, double when);
 

@@ -9,43 +9,42 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { TEXT_SIZE = 512 };
+enum { TEXT_SIZE = sizeof((struct jg__error_text *)NULL)->words };
 
-char **(*jg__error_text_slot)(void);
+struct jg__error_text **(*jg__error_text_slot)(void);
 
-static _Thread_local char thread_text[TEXT_SIZE];
+static _Thread_local struct jg__error_text thread_text;
 
-/* The text of the running task, or of the thread where there is no task or no memory for one. */
-static char *text_of_the_running(bool allocate)
+/* The text of the running task, or of the thread where there is no task or no memory for one; NULL for a task that has
+ * none, unless one is to be allocated. */
+static struct jg__error_text *text_of_the_running(bool allocate)
 {
-    char **slot = jg__error_text_slot ? jg__error_text_slot() : NULL;
-    if (!slot)
-        return thread_text;
-    if (!*slot && allocate) {
-        *slot = jg__allocate(TEXT_SIZE);
-        if (*slot)
-            **slot = '\0';
-    }
-    return *slot ? *slot : allocate ? thread_text : NULL;
+    struct jg__error_text **slot = jg__error_text_slot ? jg__error_text_slot() : NULL;
+    if (slot && !*slot && allocate)
+        *slot = jg__allocate_zeroed(sizeof **slot);
+    return slot && (*slot || !allocate) ? *slot : &thread_text;
 }
 
-int jg__fail(int error, const char *format, ...)
+int jg_fail(int error, const char *format, ...)
 {
     va_list arguments;
-    char *text = text_of_the_running(true);
+    struct jg__error_text *text = text_of_the_running(true);
     va_start(arguments, format);
-    vsnprintf(text, TEXT_SIZE, format, arguments);
+    vsnprintf(text->words, sizeof text->words, format, arguments);
     va_end(arguments);
+    text->error = error;
     errno = error;
     return -1;
 }
 
 const char *jg_error_text(void)
 {
-    int saved = errno;
-    char *text = text_of_the_running(false);
-    errno = saved;
-    return text ? text : "";
+    int error = errno;
+    const struct jg__error_text *text = text_of_the_running(false);
+    bool known = text && text->error == error && *text->words;
+    const char *words = known ? text->words : error ? strerror(error) : "";
+    errno = error;
+    return words;
 }
 
 _Noreturn void jg__die(const char *format, ...)

@@ -31,9 +31,9 @@ static atomic_size_t blocks;
 int jg_set_allocator(const jg_allocator *replacement)
 {
     if (!replacement || !replacement->allocate || !replacement->reallocate || !replacement->release)
-        return jg__fail(EINVAL, "jg_set_allocator: allocate, reallocate and release are all needed");
+        return jg_fail(EINVAL, "jg_set_allocator: allocate, reallocate and release are all needed");
     if (jg_allocated_blocks())
-        return jg__fail(EBUSY, "jg_set_allocator: %zu blocks of the old allocator are in use", jg_allocated_blocks());
+        return jg_fail(EBUSY, "jg_set_allocator: %zu blocks of the old allocator are in use", jg_allocated_blocks());
     allocator = *replacement;
     return 0;
 }

@@ -36,9 +36,9 @@ static inline void jg__context_prepare(struct jg__context *context, void *bottom
     (void)bottom;
     const void **frame = (const void **)((uintptr_t)top & ~(uintptr_t)15) - 7; // NOLINT(performance-no-int-to-ptr)
     frame[6] = jg__context_begin;
-    frame[5] = NULL;                   /* rbp: ends a chain of frame pointers */
-    frame[4] = (const void *)entry;    /* rbx */
-    frame[3] = arg;                    /* r12 */
+    frame[5] = NULL;                /* rbp: ends a chain of frame pointers */
+    frame[4] = (const void *)entry; /* rbx */
+    frame[3] = arg;                 /* r12 */
     frame[2] = frame[1] = frame[0] = NULL;
     context->stack_pointer = frame;
 }

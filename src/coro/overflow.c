@@ -127,10 +127,10 @@ static int make_alternate(void)
     void *stack =
         mmap(NULL, ALTERNATE_SIZE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (stack == MAP_FAILED)
-        return jg__fail(ENOMEM, "the stack of the signal handler: %s", strerror(errno));
+        return jg_fail(ENOMEM, "the stack of the signal handler: %s", strerror(errno));
     if (sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = ALTERNATE_SIZE}, NULL) != 0) {
         munmap(stack, ALTERNATE_SIZE);
-        return jg__fail(ENOMEM, "the stack of the signal handler: too small for this processor");
+        return jg_fail(ENOMEM, "the stack of the signal handler: too small for this processor");
     }
     alternate = stack;
     return 0;

@@ -74,7 +74,7 @@ struct jg__stacks *jg__stacks_new(void)
 {
     struct jg__stacks *stacks = jg__allocate_zeroed(sizeof *stacks);
     if (stacks == NULL)
-        return jg__fail(ENOMEM, "no memory for stacks"), NULL;
+        return jg_fail(ENOMEM, "no memory for stacks"), NULL;
     for (uint32_t i = 0; i < JG__STACK_CLASSES; i++) {
         stacks->classes[i].room = room_for(class_size(i));
         set_least(&stacks->classes[i], 0);
@@ -146,9 +146,9 @@ static struct jg__slab *new_slab(size_t size, size_t stacks)
 
 static int fail(size_t size)
 {
-    return jg__fail(ENOMEM,
-                    "a stack of %zu bytes: %s (memory, address space, or the number of mappings: see vm.max_map_count)",
-                    size, strerror(ENOMEM));
+    return jg_fail(ENOMEM,
+                   "a stack of %zu bytes: %s (memory, address space, or the number of mappings: see vm.max_map_count)",
+                   size, strerror(ENOMEM));
 }
 
 /* The free list is made large enough for all stacks beforehand, so that putting one back cannot fail. */

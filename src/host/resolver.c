@@ -181,24 +181,24 @@ jg__lookup *jg__lookup_start(jg_loop *loop, const char *host, int port, int fami
 {
     int saved = errno;
     if (port < 0 || port > 65535) {
-        jg__fail(EINVAL, "look-up of %s: port %d is not within 0 to 65535", host ? host : "this machine", port);
+        jg_fail(EINVAL, "look-up of %s: port %d is not within 0 to 65535", host ? host : "this machine", port);
         return NULL;
     }
     if (host && strlen(host) > NAME_MOST) {
-        jg__fail(ENAMETOOLONG, "look-up of %.64s...: the name is too long", host);
+        jg_fail(ENAMETOOLONG, "look-up of %.64s...: the name is too long", host);
         return NULL;
     }
     struct jg__resolver *resolver = resolver_of(loop);
     jg__lookup *lookup = resolver ? new_lookup(loop, host, port, family, flags) : NULL;
     if (!lookup) {
-        jg__fail(ENOMEM, "look-up of %s: out of memory", host ? host : "this machine");
+        jg_fail(ENOMEM, "look-up of %s: out of memory", host ? host : "this machine");
         return NULL;
     }
     lookup->done = done;
     lookup->arg = arg;
     if (begin(lookup) < 0) {
         free_lookup(lookup);
-        jg__fail(EAGAIN, "look-up of %s: no thread can be started", host);
+        jg_fail(EAGAIN, "look-up of %s: no thread can be started", host);
         return NULL;
     }
     jg__list_append(&resolver->lookups, &lookup->node);

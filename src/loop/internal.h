@@ -101,6 +101,9 @@ bool jg__operation_try(jg_loop *loop, jg_operation *operation);
  * the next poll. */
 void jg__operations_flush(jg_loop *loop);
 
+/* An operation that has completed, but whose `done` was not called yet, is the owner's again: true, with its result. */
+bool jg__operation_take(jg_operation *operation, int *result);
+
 /* For the pollers: `done` is called from the ready queue. */
 void jg__operation_complete(jg_loop *loop, jg_operation *operation, int result);
 

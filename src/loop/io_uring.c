@@ -221,13 +221,6 @@ static bool kernel_has_work(const struct jg__uring *uring)
     return io_uring_sq_ready(&uring->io) || flags & (IORING_SQ_TASKRUN | IORING_SQ_CQ_OVERFLOW);
 }
 
-static void flush_io_uring(jg_loop *loop)
-{
-    struct jg__uring *uring = jg__uring_of(loop);
-    if (uring->enabled && io_uring_sq_ready(&uring->io))
-        io_uring_submit(&uring->io);
-}
-
 /* One system call that submits, waits and has the kernel finish what it deferred; none if there is nothing to do. */
 static int enter(jg_loop *loop, int64_t timeout)
 {
@@ -239,8 +232,8 @@ static int enter(jg_loop *loop, int64_t timeout)
         loop->statistics.polls++;
         return io_uring_submit_and_get_events(&uring->io);
     }
-    if (loop->hooks.interrupted) /* a call that also submits does not tell of a signal */
-        flush_io_uring(loop);
+    if (loop->hooks.interrupted && io_uring_sq_ready(&uring->io)) /* a call that also submits tells of no signal */
+        io_uring_submit(&uring->io);
     struct __kernel_timespec time = {.tv_sec = timeout / JG__SECOND, .tv_nsec = timeout % JG__SECOND};
     loop->statistics.polls++;
     return io_uring_submit_and_wait_timeout(&uring->io, &completion, 1, timeout == JG__NEVER ? NULL : &time, NULL);
@@ -262,6 +255,24 @@ static bool reap(jg_loop *loop)
     }
     io_uring_cq_advance(io, count);
     return all;
+}
+
+/* Takes what the last call brought. */
+static void settle(jg_loop *loop)
+{
+    struct jg__uring *uring = jg__uring_of(loop);
+    bool all = !io_uring_sq_ready(&uring->io) && !(*uring->io.sq.kflags & IORING_SQ_CQ_OVERFLOW);
+    if (reap(loop) && all)
+        complete_quick_sends(loop);
+}
+
+static void flush_io_uring(jg_loop *loop)
+{
+    struct jg__uring *uring = jg__uring_of(loop);
+    if (!uring->enabled || !io_uring_sq_ready(&uring->io))
+        return;
+    io_uring_submit(&uring->io);
+    settle(loop);
 }
 
 static void drain(int event)
@@ -291,9 +302,7 @@ static int poll_io_uring(jg_loop *loop, int64_t timeout)
     }
     retry(loop, &uring->backlog);
     int result = enter(loop, may_sleep(uring) ? timeout : 0);
-    bool all = !io_uring_sq_ready(&uring->io) && !(*uring->io.sq.kflags & IORING_SQ_CQ_OVERFLOW);
-    if (reap(loop) && all)
-        complete_quick_sends(loop);
+    settle(loop);
     if (result >= 0 || result == -ETIME || result == -EAGAIN || result == -EBUSY)
         return 0;
     errno = -result;

@@ -55,15 +55,15 @@ static int open_named_poller(jg_loop *loop, const char *name, const jg_loop_opti
         loop->poller = &jg__io_uring;
 #else
     else if (!strcmp(name, "io_uring"))
-        return jg__fail(ENOTSUP, "jg_loop_new: this library was built without liburing: use epoll");
+        return jg_fail(ENOTSUP, "jg_loop_new: this library was built without liburing: use epoll");
 #endif
     else
-        return jg__fail(EINVAL, "jg_loop_new: there is no poller \"%s\": use epoll or io_uring", name);
+        return jg_fail(EINVAL, "jg_loop_new: there is no poller \"%s\": use epoll or io_uring", name);
     if (loop->poller->open(loop, options) == 0)
         return 0;
     if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
-        return jg__fail(errno, "jg_loop_new: %s: %s", name, strerror(errno));
-    return jg__fail(ENOTSUP, "jg_loop_new: %s is not allowed here: %s", name, strerror(errno));
+        return jg_fail(errno, "jg_loop_new: %s: %s", name, strerror(errno));
+    return jg_fail(ENOTSUP, "jg_loop_new: %s is not allowed here: %s", name, strerror(errno));
 }
 
 static int open_poller(jg_loop *loop, const jg_loop_options *options)
@@ -100,14 +100,14 @@ jg_loop *jg_loop_new_with(const jg_loop_options *options)
     pthread_once(&watch_forks_once, watch_forks);
     jg_loop *loop = jg__allocate_zeroed(sizeof *loop);
     if (!loop) {
-        jg__fail(ENOMEM, "jg_loop_new: out of memory");
+        jg_fail(ENOMEM, "jg_loop_new: out of memory");
         return NULL;
     }
     init_queues(loop);
     loop->forks = forks;
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->wake_fd < 0)
-        jg__fail(errno, "jg_loop_new: eventfd: %s", strerror(errno));
+        jg_fail(errno, "jg_loop_new: eventfd: %s", strerror(errno));
     else if (open_poller(loop, options ? options : &defaults) == 0) {
         if (jg_add_reader(loop, loop->wake_fd, drain_wake_fd, loop) == 0)
             return loop;
@@ -232,7 +232,7 @@ static int poll_kernel(jg_loop *loop, int64_t wait)
         return 0;
     errno = error;
     if (error != EINTR)
-        return jg__fail(error, "jg_loop_run: %s: %s", loop->poller->name, strerror(error));
+        return jg_fail(error, "jg_loop_run: %s: %s", loop->poller->name, strerror(error));
     return loop->hooks.interrupted ? loop->hooks.interrupted(loop->hooks.arg) : 0;
 }
 
@@ -262,7 +262,7 @@ static int begin_run(jg_loop *loop, const char *call)
     if (running_loop)
         jg__die("%s: another loop is running on this thread", call);
     if (loop->poller->start(loop) < 0)
-        return jg__fail(errno, "%s: %s: %s", call, loop->poller->name, strerror(errno));
+        return jg_fail(errno, "%s: %s: %s", call, loop->poller->name, strerror(errno));
     loop->running = true;
     running_loop = loop;
     return 0;
@@ -317,7 +317,7 @@ bool jg_loop_is_running(const jg_loop *loop)
 
 double jg_loop_time(const jg_loop *loop)
 {
-    (void)loop;
+    (void)loop; /* all share one clock, but for a simulated one */
     return jg__seconds(jg__clock());
 }
 

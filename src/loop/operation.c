@@ -58,6 +58,16 @@ bool jg__operation_try(jg_loop *loop, jg_operation *operation)
     return complete;
 }
 
+bool jg__operation_take(jg_operation *operation, int *result)
+{
+    if (operation->state != JG__COMPLETED)
+        return false;
+    jg__queue_remove(&operation->handle);
+    operation->state = JG__IDLE;
+    *result = operation->result;
+    return true;
+}
+
 void jg__operations_flush(jg_loop *loop)
 {
     int saved = errno;

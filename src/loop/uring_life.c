@@ -199,11 +199,11 @@ int jg__uring_fileno(const jg_loop *loop)
         return uring->outer_event;
     int event = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
     if (event < 0)
-        return jg__fail(errno, "jg_loop_fileno: %s", strerror(errno));
+        return jg_fail(errno, "jg_loop_fileno: %s", strerror(errno));
     int result = io_uring_register_eventfd(&uring->io, event);
     if (result < 0) {
         close(event);
-        return jg__fail(-result, "jg_loop_fileno: %s", strerror(-result));
+        return jg_fail(-result, "jg_loop_fileno: %s", strerror(-result));
     }
     return uring->outer_event = event;
 }

@@ -39,7 +39,7 @@ static void polled(jg_operation *operation, int events)
 
 static int fail_to_watch(const char *call, int fd, int error)
 {
-    return jg__fail(error, "%s: fd %d: %s", call, fd, strerror(error));
+    return jg_fail(error, "%s: fd %d: %s", call, fd, strerror(error));
 }
 
 /* epoll refuses files that are always ready, io_uring doesn't: the answer is to be the same. */

@@ -54,7 +54,7 @@ int jg__candidates_find(struct jg__candidates *candidates, const char *host, int
     search.lookup = jg__lookup_start(loop, host, port, family, flags, answered, &search);
     if (!search.lookup) {
         snprintf(search.text, sizeof search.text, "%s", jg_error_text());
-        return jg__fail(errno, "%s: %s", call, search.text);
+        return jg_fail(errno, "%s: %s", call, search.text);
     }
     int result = jg__park(&search.wait);
     if (search.lookup) {
@@ -62,7 +62,7 @@ int jg__candidates_find(struct jg__candidates *candidates, const char *host, int
         return jg__fail_interrupted(call, -result);
     }
     if (search.error)
-        return jg__fail(search.error, "%s: %s: %s", call, host ? host : "this machine", search.text);
+        return jg_fail(search.error, "%s: %s: %s", call, host ? host : "this machine", search.text);
     return 0;
 }
 
@@ -101,7 +101,7 @@ int jg__candidates_interleave(struct jg__candidates *candidates)
         return 0;
     struct jg__candidate *ordered = jg__allocate(candidates->count * sizeof *ordered);
     if (!ordered)
-        return jg__fail(ENOMEM, "jg_open_connection: out of memory for %zu addresses", candidates->count);
+        return jg_fail(ENOMEM, "jg_open_connection: out of memory for %zu addresses", candidates->count);
     int family = candidates->list[0].address.any.sa_family;
     size_t next[2] = {next_of(candidates, 0, family, false), next_of(candidates, 0, family, true)};
     for (size_t i = 0; i < candidates->count; i++) {

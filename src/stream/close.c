@@ -51,13 +51,13 @@ int jg_close(jg_stream *handle)
     jg__running(call);
     int error = jg__stream_close(jg__stream_of(handle, call));
     if (error == EPIPE)
-        return jg__fail(EPIPE, "%s: the connection was lost before everything was sent", call);
+        return jg_fail(EPIPE, "%s: the connection was lost before everything was sent", call);
     return error ? jg__fail_interrupted(call, error) : 0;
 }
 
 void jg_stream_autoptr(jg_stream **stream)
 {
-    JG_SHIELD(shield, 10);
+    JG_SHIELD(shield, JG__AUTOPTR_SECONDS);
     jg_close(*stream);
 }
 

@@ -12,7 +12,7 @@ static struct jg__stream *race_to(const char *host, int port, struct jg__race *r
     if (stream)
         return stream;
     if (errno == race->error && *race->text)
-        jg__fail(race->error, "%s %s:%d: %s", call, host ? host : "this machine", port, race->text);
+        jg_fail(race->error, "%s %s:%d: %s", call, host ? host : "this machine", port, race->text);
     else
         jg__fail_interrupted(call, errno);
     return NULL;
@@ -42,7 +42,7 @@ jg_stream *jg_open_connection_with(const char *host, int port, const jg_stream_o
     if (jg__enter_wait(call) < 0)
         return NULL;
     if (options->local_port < 0 || options->local_port > 65535) {
-        jg__fail(EINVAL, "%s: local port %d is not within 0 to 65535", call, options->local_port);
+        jg_fail(EINVAL, "%s: local port %d is not within 0 to 65535", call, options->local_port);
         return NULL;
     }
     if (jg__candidates_find(&candidates, host, port, options->family, 0, call) < 0)

@@ -16,7 +16,7 @@ static int wait_until_pending(const jg_stream *handle, bool flush, const char *c
     int result = transport->pending > most ? jg__wait_for_progress(stream, most, call) : 0;
     errno = saved;
     if (result == -EPIPE)
-        return jg__fail(EPIPE, "%s: the connection was lost", call);
+        return jg_fail(EPIPE, "%s: the connection was lost", call);
     return result < 0 ? jg__wait_failed(call, -result) : 0;
 }
 

@@ -54,14 +54,14 @@ static int listen_on(struct jg__server *server, struct jg__candidate *candidate,
 {
     char text[JG__ADDRESS_TEXT];
     if (!add_room(server))
-        return jg__fail(ENOMEM, "%s: out of memory", call);
+        return jg_fail(ENOMEM, "%s: out of memory", call);
     set_port(server, candidate);
     jg_listener *listener =
         jg_listen(server->loop, &candidate->address.any, candidate->length, jg__server_accepted, server,
                   .backlog = server->options.backlog, .reuse_port = server->options.reuse_port, .paused = true);
     if (!listener)
-        return jg__fail(errno, "%s %s: %s: %s", call, host ? host : "on all interfaces",
-                        jg__address_text(&candidate->address.any, candidate->length, text), strerror(errno));
+        return jg_fail(errno, "%s %s: %s: %s", call, host ? host : "on all interfaces",
+                       jg__address_text(&candidate->address.any, candidate->length, text), strerror(errno));
     add(server, listener);
     return 0;
 }
@@ -107,10 +107,10 @@ static int listen_on_all(struct jg__server *server, const char *host, int port, 
 static int listen_on_fd(struct jg__server *server, int fd)
 {
     if (!add_room(server))
-        return jg__fail(ENOMEM, "%s: out of memory", call);
+        return jg_fail(ENOMEM, "%s: out of memory", call);
     jg_listener *listener = jg_listen_fd(server->loop, fd, jg__server_accepted, server, .paused = true);
     if (!listener)
-        return jg__fail(errno, "%s: fd %d: %s", call, fd, strerror(errno));
+        return jg_fail(errno, "%s: fd %d: %s", call, fd, strerror(errno));
     add(server, listener);
     return 0;
 }

@@ -52,8 +52,8 @@ static int address_at(const struct jg__stream *stream, struct sockaddr *address,
                       const char *call)
 {
     if (stream->lost)
-        return jg__fail(ENOTCONN, "%s: the connection is lost", call);
-    return get(stream->transport.fd, address, length) < 0 ? jg__fail(errno, "%s: %s", call, strerror(errno)) : 0;
+        return jg_fail(ENOTCONN, "%s: the connection is lost", call);
+    return get(stream->transport.fd, address, length) < 0 ? jg_fail(errno, "%s: %s", call, strerror(errno)) : 0;
 }
 
 int jg_peer_address(jg_stream *stream, struct sockaddr *address, socklen_t *length)

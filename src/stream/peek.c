@@ -12,7 +12,7 @@ ssize_t jg_peek(jg_stream *handle, const void **data, size_t least)
     if (!stream)
         return -1;
     if (!data || least > SSIZE_MAX)
-        return jg__fail(EINVAL, "%s: %s", call, data ? "more than SSIZE_MAX bytes" : "no place for the address");
+        return jg_fail(EINVAL, "%s: %s", call, data ? "more than SSIZE_MAX bytes" : "no place for the address");
     if (jg__input_count(stream) < least && !stream->at_end) {
         int result = jg__reader_wait_buffered(stream, least, call);
         if (result < 0)

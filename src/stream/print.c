@@ -19,7 +19,7 @@ static int print_to_heap(struct print *print)
 {
     print->text = jg__allocate((size_t)print->length + 1);
     if (!print->text)
-        return jg__fail(ENOMEM, "jg_printf: out of memory for %d bytes", print->length);
+        return jg_fail(ENOMEM, "jg_printf: out of memory for %d bytes", print->length);
     vsnprintf(print->text, (size_t)print->length + 1, print->format, *print->arguments);
     return 0;
 }
@@ -33,7 +33,7 @@ static int print_deep(void *arg)
     print->length = vsnprintf(text, sizeof text, print->format, again);
     va_end(again);
     if (print->length < 0)
-        return jg__fail(EINVAL, "jg_printf: the text is longer than INT_MAX, or cannot be formatted");
+        return jg_fail(EINVAL, "jg_printf: the text is longer than INT_MAX, or cannot be formatted");
     size_t length = (size_t)print->length;
     if (length >= sizeof text || !jg__may_copy(print->stream, length))
         return print_to_heap(print);

@@ -23,9 +23,9 @@ static size_t receive_now(struct jg__stream *stream, void *memory, size_t size)
 static int check_size(const void *memory, size_t size, const char *call)
 {
     if (size > SSIZE_MAX)
-        return jg__fail(EINVAL, "%s: %zu bytes are more than SSIZE_MAX", call, size);
+        return jg_fail(EINVAL, "%s: %zu bytes are more than SSIZE_MAX", call, size);
     if (!memory && size)
-        return jg__fail(EINVAL, "%s: the buffer is NULL", call);
+        return jg_fail(EINVAL, "%s: the buffer is NULL", call);
     return 0;
 }
 
@@ -52,13 +52,13 @@ static int give_back(struct jg__stream *stream, const struct jg__reader *reader,
 {
     if (!jg__input_put_back(stream, reader->memory, reader->filled)) {
         jg__stream_lose_input(stream);
-        return jg__fail(ENOMEM, "%s: out of memory for %zu bytes that have to be kept", call, reader->filled);
+        return jg_fail(ENOMEM, "%s: out of memory for %zu bytes that have to be kept", call, reader->filled);
     }
     if (error)
         return jg__wait_failed(call, error);
     if (jg__reader_error(stream, call) < 0)
         return -1;
-    return jg__fail(ENODATA, "%s: the end came after %zu of %zu bytes", call, reader->filled, reader->size);
+    return jg_fail(ENODATA, "%s: the end came after %zu of %zu bytes", call, reader->filled, reader->size);
 }
 
 ssize_t jg_read_exactly(jg_stream *handle, void *buffer, size_t size)

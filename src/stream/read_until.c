@@ -18,11 +18,11 @@ static int search_init(struct search *search, const char *const *separators, con
     for (size_t i = 0; separators && separators[i]; i++) {
         size_t length = strlen(separators[i]);
         if (length == 0)
-            return jg__fail(EINVAL, "%s: a separator is empty", call);
+            return jg_fail(EINVAL, "%s: a separator is empty", call);
         if (length > search->longest)
             search->longest = length;
     }
-    return search->longest ? 0 : jg__fail(EINVAL, "%s: no separator is given", call);
+    return search->longest ? 0 : jg_fail(EINVAL, "%s: no separator is given", call);
 }
 
 /* Where the separator that ends first ends within `count` bytes; 0 if there is none. */
@@ -54,7 +54,7 @@ static ssize_t take_rest(struct jg__stream *stream, char *buffer, bool rest_coun
         return -1;
     if (rest_counts)
         return take_text(stream, buffer, jg__input_count(stream));
-    return jg__fail(ENODATA, "%s: the end came before a separator", call);
+    return jg_fail(ENODATA, "%s: the end came before a separator", call);
 }
 
 static ssize_t read_until(jg_stream *handle, char *buffer, size_t size, const char *const *separators, bool rest_counts,
@@ -65,14 +65,14 @@ static ssize_t read_until(jg_stream *handle, char *buffer, size_t size, const ch
     if (!stream || search_init(&search, separators, call) < 0)
         return -1;
     if (!buffer || size == 0)
-        return jg__fail(EINVAL, "%s: the buffer has no room for the NUL", call);
+        return jg_fail(EINVAL, "%s: the buffer has no room for the NUL", call);
     for (;;) {
         size_t count = jg__input_count(stream), most = count < size ? count : size - 1;
         size_t end = most ? find(&search, jg__input_bytes(stream), most) : 0;
         if (end)
             return take_text(stream, buffer, end);
         if (count >= size || (count == size - 1 && !rest_counts))
-            return jg__fail(EMSGSIZE, "%s: no separator within the limit of %zu bytes", call, size - 1);
+            return jg_fail(EMSGSIZE, "%s: no separator within the limit of %zu bytes", call, size - 1);
         if (stream->at_end)
             return take_rest(stream, buffer, rest_counts, call);
         int result = jg__reader_wait_buffered(stream, count + 1, call);

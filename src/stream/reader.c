@@ -54,5 +54,5 @@ int jg__reader_error(struct jg__stream *stream, const char *call)
 {
     int error = stream->read_error;
     stream->read_error = 0;
-    return error ? jg__fail(error, "%s: %s", call, strerror(error)) : 0;
+    return error ? jg_fail(error, "%s: %s", call, strerror(error)) : 0;
 }

@@ -2,6 +2,7 @@
 #include "stream/server.h"
 
 #include "base/memory.h"
+#include "stream/stream.h"
 #include "task/scheduler.h"
 
 #include <errno.h>
@@ -65,12 +66,12 @@ jg_server *jg_start_server_with(jg_connection_handler handler, void *arg, const 
     if (jg__enter_wait(call) < 0)
         return NULL;
     if (!handler) {
-        jg__fail(EINVAL, "%s: the handler is NULL", call);
+        jg_fail(EINVAL, "%s: the handler is NULL", call);
         return NULL;
     }
     struct jg__server *server = new_server(jg_task_loop(), handler, arg, options);
     if (!server) {
-        jg__fail(ENOMEM, "%s: out of memory", call);
+        jg_fail(ENOMEM, "%s: out of memory", call);
         return NULL;
     }
     if (jg__server_listen(server, host, port, options) < 0) {
@@ -174,7 +175,7 @@ void jg_server_close(jg_server *handle)
 
 void jg_server_autoptr(jg_server **server)
 {
-    JG_SHIELD(shield, 10);
+    JG_SHIELD(shield, JG__AUTOPTR_SECONDS);
     jg_server_close(*server);
 }
 

@@ -158,7 +158,7 @@ jg_stream *jg_stream_from_fd_with(int fd, const jg_stream_options *options)
         return NULL;
     struct jg__stream *stream = jg__stream_new(loop, false, options->high_water, options->low_water);
     if (!stream) {
-        jg__fail(ENOMEM, "jg_stream_from_fd: out of memory");
+        jg_fail(ENOMEM, "jg_stream_from_fd: out of memory");
         return NULL;
     }
     jg__transport_attach(&stream->transport, fd);
@@ -193,7 +193,7 @@ struct jg__stream *jg__stream_enter(const jg_stream *handle, const char *call)
 int jg__wait_failed(const char *call, int error)
 {
     if (error == EBADF)
-        return jg__fail(EBADF, "%s: the stream was closed meanwhile", call);
+        return jg_fail(EBADF, "%s: the stream was closed meanwhile", call);
     return jg__fail_interrupted(call, error);
 }
 

@@ -9,6 +9,9 @@
 
 #include <juggle/stream.h>
 
+/* How long the clean-up of a scope may take. */
+enum { JG__AUTOPTR_SECONDS = 1 };
+
 struct jg__candidate;
 struct jg__input;
 struct jg__race;

@@ -22,14 +22,14 @@ int jg__check_sending(const struct jg__stream *stream, const char *call)
     if (!error)
         return 0;
     if (stream->torn)
-        return jg__fail(EPIPE, "%s: an earlier write was interrupted halfway", call);
-    return jg__fail(EPIPE, "%s: the connection is lost: %s", call, strerror(error));
+        return jg_fail(EPIPE, "%s: an earlier write was interrupted halfway", call);
+    return jg_fail(EPIPE, "%s: the connection is lost: %s", call, strerror(error));
 }
 
 int jg__check_writable(const struct jg__stream *stream, const char *call)
 {
     if (__builtin_expect(stream->transport.eof_wanted, 0))
-        return jg__fail(EPIPE, "%s: writing ended with jg_write_eof", call);
+        return jg_fail(EPIPE, "%s: writing ended with jg_write_eof", call);
     return jg__check_sending(stream, call);
 }
 

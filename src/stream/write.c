@@ -25,7 +25,7 @@ int jg__write_vector(struct jg__stream *stream, const struct iovec *vector, int 
         return jg__write_directly(stream, vector, count, bytes, call);
     int saved = errno;
     if (jg_transport_writev(&stream->transport, vector, count) < 0)
-        return jg__fail(errno, "%s: %s", call, errno == ENOMEM ? "out of memory" : "the connection is lost");
+        return jg_fail(errno, "%s: %s", call, errno == ENOMEM ? "out of memory" : "the connection is lost");
     errno = saved;
     return 0;
 }
@@ -41,12 +41,12 @@ static ssize_t length_of(const struct iovec *vector, int count, const char *call
 {
     size_t bytes = 0;
     if (count < 0 || (count && !vector))
-        return jg__fail(EINVAL, "%s: %d pieces at %p", call, count, (const void *)vector);
+        return jg_fail(EINVAL, "%s: %d pieces at %p", call, count, (const void *)vector);
     for (int i = 0; i < count; i++) {
         if (__builtin_add_overflow(bytes, vector[i].iov_len, &bytes) || bytes > SSIZE_MAX)
-            return jg__fail(EINVAL, "%s: more than SSIZE_MAX bytes", call);
+            return jg_fail(EINVAL, "%s: more than SSIZE_MAX bytes", call);
         if (vector[i].iov_len && !vector[i].iov_base)
-            return jg__fail(EINVAL, "%s: the data is NULL", call);
+            return jg_fail(EINVAL, "%s: the data is NULL", call);
     }
     return (ssize_t)bytes;
 }
@@ -77,9 +77,9 @@ int jg_try_write(jg_stream *handle, const void *data, size_t bytes)
         return -1;
     int saved = errno;
     if (jg_transport_try_write(transport, data, bytes) < 0)
-        return errno == EAGAIN ? jg__fail(EAGAIN, "%s: %zu bytes to %zu would exceed the high-water mark of %zu", call,
-                                          bytes, transport->pending, transport->high_water)
-                               : jg__fail(errno, "%s: out of memory", call);
+        return errno == EAGAIN ? jg_fail(EAGAIN, "%s: %zu bytes to %zu would exceed the high-water mark of %zu", call,
+                                         bytes, transport->pending, transport->high_water)
+                               : jg_fail(errno, "%s: out of memory", call);
     errno = saved;
     return 0;
 }

@@ -126,7 +126,7 @@ static int outcome(struct writer *writer, const char *call)
         return 0;
     if (writer->reason)
         return jg__wait_failed(call, -writer->reason);
-    return jg__check_sending(writer->stream, call) < 0 ? -1 : jg__fail(EPIPE, "%s: the connection is lost", call);
+    return jg__check_sending(writer->stream, call) < 0 ? -1 : jg_fail(EPIPE, "%s: the connection is lost", call);
 }
 
 static int write_with(struct writer *writer, const struct iovec *vector, int count, struct iovec *copy)
@@ -152,7 +152,7 @@ int jg__write_directly(struct jg__stream *stream, const struct iovec *vector, in
     size_t pieces = pieces_most(count, bytes), writes = bytes / PIECE_MOST + (size_t)count / IOV_MAX + 2;
     void *memory = jg__allocate(writes * sizeof *writer.writes + pieces * sizeof *vector);
     if (!memory)
-        return jg__fail(ENOMEM, "%s: out of memory for %d pieces", call, count);
+        return jg_fail(ENOMEM, "%s: out of memory for %d pieces", call, count);
     writer.writes = memory;
     int result = write_with(&writer, vector, count, (struct iovec *)(void *)(writer.writes + writes));
     jg__release(memory);

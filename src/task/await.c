@@ -71,6 +71,14 @@ int jg_wait_for(jg_task *task, double seconds)
     return jg__outcome("jg_wait_for", child, reason);
 }
 
+void jg_cancel_and_wait(jg_task *task)
+{
+    int saved = errno;
+    jg_cancel(task);
+    if (task && jg_await(task) < 0)
+        errno = saved;
+}
+
 void jg_detach(jg_task *task)
 {
     if (!task)

@@ -71,7 +71,7 @@ static bool owned_up_to(const struct jg__context_value *values, const struct jg_
 
 static int out_of_memory(const jg_context_var *variable)
 {
-    return jg__fail(ENOMEM, "jg_context_set %s: out of memory", variable->name ? variable->name : "");
+    return jg_fail(ENOMEM, "jg_context_set %s: out of memory", variable->name ? variable->name : "");
 }
 
 int jg_context_set(jg_context_var *variable, void *value)

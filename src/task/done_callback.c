@@ -43,7 +43,7 @@ int jg_task_add_done_callback(jg_task *handle, void (*fn)(jg_task *task, int res
     struct jg__task *task = jg__task_of(handle, "jg_task_add_done_callback");
     struct jg__done_callback *callback = jg__allocate(sizeof *callback);
     if (!callback)
-        return jg__fail(ENOMEM, "jg_task_add_done_callback: out of memory");
+        return jg_fail(ENOMEM, "jg_task_add_done_callback: out of memory");
     *callback =
         (struct jg__done_callback){.handle = {.fn = run_callback, .arg = callback}, .task = task, .fn = fn, .arg = arg};
     struct jg__done_callback **end = &task->callbacks;

@@ -18,11 +18,11 @@ int jg__fail_interrupted(const char *call, int reason)
 
 static void put_into_words(const char *call, int error)
 {
-    jg__fail(error, "%s: %s", call, strerror(error));
+    jg_fail(error, "%s: %s", call, strerror(error));
 }
 
 /* Where diagnostics.c keeps the text of whoever runs. */
-static char **slot_of_the_running(void)
+static struct jg__error_text **slot_of_the_running(void)
 {
     struct jg__task *task = jg__here.task;
     if (!task)
@@ -44,7 +44,7 @@ static void hand_to_thread(const struct jg__task *from)
     if (from->refused_call)
         put_into_words(from->refused_call, from->refused_error);
     else
-        jg__fail(from->error, "%s", from->error_text ? from->error_text : "");
+        jg_fail(from->error, "%s", from->error_text ? from->error_text->words : "");
 }
 
 void jg__error_text_hand_up(struct jg__task *from)

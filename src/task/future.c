@@ -52,8 +52,8 @@ static int claim(jg_future *future, int error)
 static int complete(const char *call, jg_future *future, void *value, int error)
 {
     if (claim(future, error) < 0)
-        return jg__fail(errno, errno == EINVAL ? "%s: the error is not above 0" : "%s: the future is completed already",
-                        call);
+        return jg_fail(errno, errno == EINVAL ? "%s: the error is not above 0" : "%s: the future is completed already",
+                       call);
     future->value = value;
     future->error = error;
     publish(future);
@@ -78,7 +78,7 @@ bool jg_future_done(const jg_future *future)
 static int outcome(void *came, int error, void **value)
 {
     if (error)
-        return jg__fail(error, "jg_future_wait: completed with: %s", strerror(error));
+        return jg_fail(error, "jg_future_wait: completed with: %s", strerror(error));
     if (value)
         *value = came;
     return 0;

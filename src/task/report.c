@@ -21,8 +21,9 @@ static int tell(void *arg)
 
 void jg__report_failure(const struct jg__task *task, const char *what)
 {
+    const struct jg__error_text *text = task->refused_call ? NULL : task->error_text;
     struct report report = {task, task->error, what, strerror(task->error),
-                            task->refused_call ? NULL : task->error_text};
+                            text && text->error == task->error ? text->words : NULL};
     jg_call_deep(tell, &report);
 }
 

@@ -60,11 +60,12 @@ static int create_main(struct jg__scheduler *scheduler, jg_coroutine fn, void *a
     return 0;
 }
 
-/* What was closed last must still reach its peer: to close an fd with unread input would reset the connection. */
+/* What was closed last must still reach its peer: to close an fd with unread input would reset the connection. Whoever
+ * pressed Ctrl-C does not want to wait for that. */
 static bool all_gone(void *arg)
 {
     const struct jg__scheduler *scheduler = arg;
-    return jg__list_empty(&scheduler->roots) && scheduler->loop->lingering == 0;
+    return jg__list_empty(&scheduler->roots) && (scheduler->loop->lingering == 0 || scheduler->ctrl_c);
 }
 
 static void run_to_the_end(struct jg__scheduler *scheduler)
@@ -85,7 +86,7 @@ static int run_main(struct jg__scheduler *scheduler, jg_coroutine fn, void *arg,
     if (scheduler->main_result >= 0)
         return scheduler->main_result;
     if (scheduler->ctrl_c && scheduler->main_error == ECANCELED)
-        return jg__fail(EINTR, "jg_run: interrupted by SIGINT");
+        return jg_fail(EINTR, "jg_run: interrupted by SIGINT");
     errno = scheduler->main_error;
     return -1;
 }

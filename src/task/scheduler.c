@@ -38,10 +38,10 @@ static int leave_to_loop(struct jg__task *task)
 __attribute__((noinline)) int jg__leave_slowly(struct jg__task *task)
 {
     jg_loop *loop = jg__here.loop;
-    if (loop->ready.next != &loop->turn_end || !jg__next_batch(loop))
-        return leave_to_loop(task);
-    struct jg__task *next = jg__take_first(loop, loop->ready.next);
-    return next == task ? (int)task->context.result : jg__leave_for(task, next, false);
+    bool alone = loop->turn_end.next == &task->handle && loop->ready.previous == &task->handle;
+    if (loop->ready.next != &loop->turn_end || alone || !jg__next_batch(loop))
+        return leave_to_loop(task); /* alone: whatever it waits for can only come from the kernel */
+    return jg__leave_for(task, jg__take_first(loop, loop->ready.next), false);
 }
 
 /* ---- Stacks ---- */
@@ -73,7 +73,7 @@ int jg__scheduler_open(struct jg__scheduler *scheduler, const jg_run_options *op
     scheduler->stacks = jg__stacks_new();
     if (!scheduler->stacks) {
         jg_loop_close(scheduler->loop);
-        return jg__fail(ENOMEM, "jg_run: out of memory");
+        return jg_fail(ENOMEM, "jg_run: out of memory");
     }
     scheduler->last_interrupted = &scheduler->interrupted;
     scheduler->trimmer.handle = (jg_handle){.fn = trim, .arg = scheduler};

@@ -68,8 +68,8 @@ int jg__switch(struct jg__context *from, struct jg__context *to) __asm__("jg__co
     __attribute__((visibility("hidden")));
 #endif
 
-/* The ready queue. A switch takes about as long as it has stores to make, so there are no more than necessary: for
- * tasks no `previous` is kept (nobody takes one out of the middle), and no `next` in the last one. */
+/* The ready queue. A switch is as short as what it reads and writes there: for tasks no `previous` is kept (nobody
+ * takes one out of the middle), and no `next` in the last one. */
 static inline void jg__append_task(jg_loop *loop, struct jg__task *task)
 {
     jg_handle *last = loop->ready.previous;

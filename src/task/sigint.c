@@ -1,6 +1,8 @@
 /* Ctrl-C: how the signal reaches main. */
 #include "task/sigint.h"
 
+#include "base/clock.h"
+
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -8,9 +10,13 @@
 
 /* Whose main it cancels; taken out by the first signal, so that the second one finds nothing. */
 static _Atomic(jg_loop *) loop_to_tell;
-static atomic_int handlers; /* that are running, on whatever thread */
+static _Atomic(int64_t) first_signal; /* when it came */
+static atomic_int handlers;           /* that are running, on whatever thread */
 static jg_handle cancel_main_handle;
 static struct sigaction before;
+
+/* One Ctrl-C may arrive twice, sent to the process and to its group: that is not somebody losing patience. */
+static const int64_t PATIENCE = JG__SECOND / 10;
 
 static void cancel_main(void *arg)
 {
@@ -26,8 +32,9 @@ static void on_sigint(int number)
     atomic_fetch_add(&handlers, 1);
     jg_loop *loop = atomic_exchange(&loop_to_tell, NULL);
     if (loop) {
+        atomic_store(&first_signal, jg__clock());
         jg_call_soon_threadsafe(loop, &cancel_main_handle);
-    } else {
+    } else if (jg__clock() - atomic_load(&first_signal) > PATIENCE) {
         signal(number, SIG_DFL);
         raise(number);
     }

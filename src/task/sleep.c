@@ -29,6 +29,11 @@ static int sleep_until(const char *call, int64_t when)
     return jg__fail_interrupted(call, -result);
 }
 
+double jg_time(void)
+{
+    return jg__seconds(jg__clock());
+}
+
 int jg_sleep(double seconds)
 {
     if (seconds <= 0)
@@ -36,7 +41,7 @@ int jg_sleep(double seconds)
     if (jg__enter_wait("jg_sleep") < 0)
         return -1;
     if (isnan(seconds))
-        return jg__fail(EINVAL, "jg_sleep: the time is not a number");
+        return jg_fail(EINVAL, "jg_sleep: the time is not a number");
     return sleep_until("jg_sleep", jg__later(jg__clock(), jg__nanoseconds(seconds)));
 }
 
@@ -45,7 +50,7 @@ int jg_sleep_until(double when)
     if (jg__enter_wait("jg_sleep_until") < 0)
         return -1;
     if (isnan(when))
-        return jg__fail(EINVAL, "jg_sleep_until: the time is not a number");
+        return jg_fail(EINVAL, "jg_sleep_until: the time is not a number");
     int64_t time = jg__nanoseconds(when);
     return time <= jg__clock() ? jg__yield(jg__here.task) : sleep_until("jg_sleep_until", time);
 }

@@ -48,8 +48,8 @@ static bool copy_fits(const char *call, const struct jg__task *task, size_t copy
     size_t size = (size_t)((char *)task - task->stack.bottom);
     if (copy <= size && size - copy >= STACK_LEFT_BY_COPY)
         return true;
-    jg__fail(EINVAL, "%s: a copy of %zu bytes does not fit a stack of %zu: see .stack_size", call, copy,
-             jg__stack_size(&task->stack));
+    jg_fail(EINVAL, "%s: a copy of %zu bytes does not fit a stack of %zu: see .stack_size", call, copy,
+            jg__stack_size(&task->stack));
     return false;
 }
 

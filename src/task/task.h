@@ -46,13 +46,13 @@ struct jg__task {
     int result;               /* of fn: 0 or more, or -1 with `error` */
 
     /* Zero at first: JG__ZERO_PAIRS times 16 bytes from here. */
-    void *joiner; /* who is told of its end: by child_ended(joiner, task), or woken where that is NULL */
+    _Alignas(16) void *joiner; /* who is told of its end: by child_ended(joiner, task), or woken where that is NULL */
     void (*child_ended)(void *joiner, struct jg__task *child);
     struct jg_timeout *scopes; /* the innermost */
     struct jg__context_value *values;
     struct jg__watcher *watchers; /* jg_wait */
     struct jg__done_callback *callbacks;
-    char *error_text;
+    struct jg__error_text *error_text;
     const char *refused_call; /* the wait that was interrupted, if that was its last failure; see error_text.c */
     int refused_error;        /* and with what */
     uint16_t refused;         /* waits refused since it was interrupted */
@@ -77,7 +77,6 @@ struct jg__task {
 enum { JG__ZERO_PAIRS = 5 };
 _Static_assert(offsetof(struct jg__task, in_group) - offsetof(struct jg__task, joiner) == JG__ZERO_PAIRS * 16,
                "what is zero at first");
-_Static_assert(offsetof(struct jg__task, joiner) % 16 == 0, "cleared by aligned stores");
 _Static_assert(offsetof(struct jg__task, fn) == 64 || JG__SANITIZED, "what a switch touches fits a cache line");
 
 /* The handle that users see: the address, which has 48 bits and is a multiple of 64, with 22 bits of generation in the

@@ -36,5 +36,5 @@ int jg_wait_fd(int fd, short events)
         return result;
     if (result == -ECANCELED && waiting.reason)
         return jg__fail_interrupted("jg_wait_fd", waiting.reason);
-    return jg__fail(-result, "jg_wait_fd: fd %d: %s", fd, strerror(-result));
+    return jg_fail(-result, "jg_wait_fd: fd %d: %s", fd, strerror(-result));
 }

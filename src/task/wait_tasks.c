@@ -85,13 +85,13 @@ int jg_wait(jg_task *const *tasks, size_t count, jg_wait_until until)
     if (jg__enter_wait("jg_wait") < 0)
         return -1;
     if (count == 0 || any_null(tasks, count))
-        return jg__fail(EINVAL, count ? "jg_wait: one of the tasks is NULL" : "jg_wait: there are no tasks");
+        return jg_fail(EINVAL, count ? "jg_wait: one of the tasks is NULL" : "jg_wait: there are no tasks");
     struct watch watch = {.wait = {.call = "jg_wait", .object = tasks},
                           .wanted = until == JG_FIRST_COMPLETED ? 1 : count,
                           .until_failure = until == JG_FIRST_FAILURE};
     struct jg__watcher *watchers = count <= WATCHERS_ON_STACK ? few : jg__allocate(count * sizeof *watchers);
     if (!watchers)
-        return jg__fail(ENOMEM, "jg_wait: out of memory for %zu tasks", count);
+        return jg_fail(ENOMEM, "jg_wait: out of memory for %zu tasks", count);
     int result = wait_watching(tasks, count, &watch, watchers);
     if (watchers != few)
         jg__release(watchers);

@@ -144,7 +144,7 @@ static jg_listener *new_listener(jg_loop *loop, jg_accept_fn accepted, void *arg
 {
     jg_listener *listener = jg__allocate_zeroed(sizeof *listener);
     if (!listener) {
-        jg__fail(ENOMEM, "jg_listen: out of memory");
+        jg_fail(ENOMEM, "jg_listen: out of memory");
         return NULL;
     }
     listener->loop = loop;

@@ -101,7 +101,6 @@ static void prepare(jg_transport *transport, struct jg__write *write)
     if (jg__write_is_direct(write))
         return; /* the message was advanced past what was sent */
     operation->opcode = JG_OP_SEND;
-    operation->opcode = JG_OP_SEND;
     operation->buffer = chunk_of(write)->data + write->sent;
     size_t left = write->length - write->sent;
     operation->length = left < SEND_MOST ? left : SEND_MOST;
@@ -136,6 +135,28 @@ void jg__transport_send(jg_transport *transport, bool turn_ends)
         transport->sending = true;
         jg__submit(transport->loop, &write->operation, turn_ends && is_lazy(transport, write) ? JG__LAZY : 0);
     }
+}
+
+/* A send in the kernel that is over counts at once. */
+static bool count_send_in_kernel(jg_transport *transport)
+{
+    struct jg__write *write = transport->first;
+    int result;
+    jg__operations_flush(transport->loop);
+    if (jg__write_is_direct(write) || !jg__operation_take(&write->operation, &result))
+        return false;
+    transport->sending = false;
+    count_sent(transport, write, result);
+    return true;
+}
+
+void jg_transport_flush(jg_transport *transport)
+{
+    do
+        jg__transport_send(transport, false);
+    while (transport->sending && transport->phase == JG__TRANSPORT_OPEN && count_send_in_kernel(transport));
+    if (transport->phase == JG__TRANSPORT_OPEN)
+        jg__call_before_poll(transport->loop, &transport->timer.handle); /* the owner is told when the turn ends */
 }
 
 /* A direct write was cancelled while the kernel had it. */

@@ -28,14 +28,14 @@ static int fail_and_close(int fd, const char *call, const char *what)
 {
     int error = errno;
     close(fd);
-    return jg__fail(error, "%s: %s: %s", call, what, strerror(error));
+    return jg_fail(error, "%s: %s: %s", call, what, strerror(error));
 }
 
 static int new_socket(int family, const char *call)
 {
     int fd = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
-        jg__fail(errno, "%s: %s", call, strerror(errno));
+        jg_fail(errno, "%s: %s", call, strerror(errno));
     return fd;
 }
 
@@ -54,7 +54,7 @@ static int make_nonblocking(int fd, const char *call)
 {
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
-        return jg__fail(errno, "%s: fd %d: %s", call, fd, strerror(errno));
+        return jg_fail(errno, "%s: fd %d: %s", call, fd, strerror(errno));
     fcntl(fd, F_SETFD, FD_CLOEXEC);
     return 0;
 }
@@ -63,9 +63,9 @@ int jg__socket_adopt(int fd, const jg_transport_options *options, const char *ca
 {
     int type = 0;
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) < 0)
-        return jg__fail(errno, "%s: fd %d: %s", call, fd, strerror(errno));
+        return jg_fail(errno, "%s: fd %d: %s", call, fd, strerror(errno));
     if (type != SOCK_STREAM)
-        return jg__fail(ENOTSOCK, "%s: fd %d is not a stream socket", call, fd);
+        return jg_fail(ENOTSOCK, "%s: fd %d is not a stream socket", call, fd);
     set_options(fd, options);
     return make_nonblocking(fd, call);
 }
@@ -92,9 +92,9 @@ int jg__socket_adopt_listening(int fd)
 {
     int listening = 0;
     if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &(socklen_t){sizeof listening}) < 0)
-        return jg__fail(errno, "jg_listen_fd: fd %d: %s", fd, strerror(errno));
+        return jg_fail(errno, "jg_listen_fd: fd %d: %s", fd, strerror(errno));
     if (!listening)
-        return jg__fail(EINVAL, "jg_listen_fd: fd %d does not listen", fd);
+        return jg_fail(EINVAL, "jg_listen_fd: fd %d does not listen", fd);
     set_options(fd, &(jg_transport_options){0});
     return make_nonblocking(fd, "jg_listen_fd");
 }

@@ -78,7 +78,7 @@ int jg__transport_connect(jg_transport *transport, const struct sockaddr *addres
     options = jg__whole_options(options, &whole, sizeof whole);
     void *copy = jg__allocate(length);
     if (!copy)
-        return jg__fail(ENOMEM, "jg_transport_connect: out of memory");
+        return jg_fail(ENOMEM, "jg_transport_connect: out of memory");
     memcpy(copy, address, length);
     int fd = jg__socket_open(address->sa_family, options, "jg_transport_connect");
     if (fd < 0) {
@@ -141,7 +141,7 @@ static jg_transport *allocate(jg_loop *loop, const jg_protocol *protocol, void *
     if (transport)
         jg__transport_init(transport, loop, protocol, NULL, arg);
     else
-        jg__fail(ENOMEM, "%s: out of memory", call);
+        jg_fail(ENOMEM, "%s: out of memory", call);
     return transport;
 }
 

@@ -12,10 +12,10 @@ enum { GATHER_MOST = 64 * 1024 }; /* bytes that wait for the end of the turn */
 static int refuse(const jg_transport *transport, const char *call)
 {
     if (transport->phase > JG__TRANSPORT_OPEN)
-        return jg__fail(EPIPE, "%s: the connection is closed", call);
+        return jg_fail(EPIPE, "%s: the connection is closed", call);
     if (transport->write_error)
-        return jg__fail(EPIPE, "%s: the connection is lost: %s", call, strerror(transport->write_error));
-    return jg__fail(EPIPE, "%s: the connection is half-closed", call);
+        return jg_fail(EPIPE, "%s: the connection is lost: %s", call, strerror(transport->write_error));
+    return jg_fail(EPIPE, "%s: the connection is half-closed", call);
 }
 
 static bool is_writable(const jg_transport *transport)
@@ -56,7 +56,7 @@ static int append(jg_transport *transport, const char *call, const struct iovec 
 {
     struct jg__chunk *chunk = make_room(transport, bytes);
     if (!chunk)
-        return jg__fail(ENOMEM, "%s: out of memory for %zu bytes", call, bytes);
+        return jg_fail(ENOMEM, "%s: out of memory for %zu bytes", call, bytes);
     for (int i = 0; i < count; i++) {
         if (vector[i].iov_len)
             memcpy(chunk->data + chunk->write.length, vector[i].iov_base, vector[i].iov_len);
@@ -74,7 +74,7 @@ static int write_all(jg_transport *transport, const char *call, const struct iov
     size_t bytes = 0;
     for (int i = 0; i < count; i++)
         if (__builtin_add_overflow(bytes, vector[i].iov_len, &bytes))
-            return jg__fail(ENOMEM, "%s: more bytes than memory can hold", call);
+            return jg_fail(ENOMEM, "%s: more bytes than memory can hold", call);
     if (!is_writable(transport))
         return refuse(transport, call);
     return bytes ? append(transport, call, vector, count, bytes) : 0;
@@ -90,19 +90,18 @@ int jg_transport_writev(jg_transport *transport, const struct iovec *vector, int
     return write_all(transport, "jg_transport_writev", vector, count);
 }
 
-int jg_transport_try_write(jg_transport *transport, const void *data, size_t bytes)
+static bool exceeds_high_water(const jg_transport *transport, size_t bytes)
 {
-    bool too_much = bytes > transport->high_water || transport->pending > transport->high_water - bytes;
-    if (bytes && too_much && is_writable(transport))
-        return jg__fail(EAGAIN, "jg_transport_try_write: %zu bytes would exceed the high-water mark", bytes);
-    return write_all(transport, "jg_transport_try_write", &(struct iovec){(void *)(uintptr_t)data, bytes}, 1);
+    return bytes && (bytes > transport->high_water || transport->pending > transport->high_water - bytes);
 }
 
-void jg_transport_flush(jg_transport *transport)
+int jg_transport_try_write(jg_transport *transport, const void *data, size_t bytes)
 {
-    jg__transport_send(transport, false);
-    if (transport->sending)
-        jg__operations_flush(transport->loop);
+    if (exceeds_high_water(transport, bytes) && transport->pending) /* a fast peer has room for what is queued */
+        jg_transport_flush(transport);
+    if (exceeds_high_water(transport, bytes) && is_writable(transport))
+        return jg_fail(EAGAIN, "jg_transport_try_write: %zu bytes would exceed the high-water mark", bytes);
+    return write_all(transport, "jg_transport_try_write", &(struct iovec){(void *)(uintptr_t)data, bytes}, 1);
 }
 
 int jg_transport_write_eof(jg_transport *transport)

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static int interrupt_oneself(void *arg)
@@ -88,10 +89,30 @@ static int signal_that_killed(jg_coroutine fn, bool no_sigint)
     return WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 }
 
+/* Two signals within a tenth of a second count as one. */
+static void lose_patience(void)
+{
+    for (double until = jg_time() + 0.11; jg_time() < until;)
+        ;
+}
+
+static int interrupt_with_an_echo(void *arg)
+{
+    kill(getpid(), SIGINT);
+    kill(getpid(), SIGINT);
+    return interrupt_and_yield(arg);
+}
+
+TEST(a_ctrl_c_that_arrives_twice_at_once_is_one)
+{
+    ck_assert_int_eq(signal_that_killed(interrupt_with_an_echo, false), 0);
+}
+
 static int interrupt_twice_in_a_busy_loop(void *arg)
 {
     (void)arg;
     kill(getpid(), SIGINT);
+    lose_patience();
     kill(getpid(), SIGINT);
     while (!handled)
         ;
@@ -109,6 +130,7 @@ static int interrupt_a_slow_cleanup(void *arg)
     kill(getpid(), SIGINT);
     FAILS(jg_sleep(60), ECANCELED);
     JG_SHIELD(shield, 60);
+    lose_patience();
     kill(getpid(), SIGINT);
     return jg_sleep(60);
 }
@@ -116,6 +138,19 @@ static int interrupt_a_slow_cleanup(void *arg)
 TEST(a_second_ctrl_c_kills_a_slow_cleanup)
 {
     ck_assert_int_eq(signal_that_killed(interrupt_a_slow_cleanup, false), SIGINT);
+}
+
+static int interrupt_doubly(void *arg)
+{
+    kill(getpid(), SIGINT);
+    kill(getpid(), SIGINT);
+    FAILS(jg_sleep(60), ECANCELED);
+    return arg != NULL;
+}
+
+TEST(a_ctrl_c_that_arrives_twice_at_once_is_one)
+{
+    RUN(interrupt_doubly, NULL);
 }
 
 TEST(no_sigint_leaves_ctrl_c_alone)

@@ -240,3 +240,30 @@ TEST(thousands_of_tasks_sleep_at_once)
 {
     RUN(many_sleepers, NULL);
 }
+
+/* A task that yields while no other is ready may be waiting for the kernel. */
+static int yield_alone(void *arg)
+{
+    (void)arg;
+    jg_loop_statistics before, after;
+    jg_loop_get_statistics(jg_task_loop(), &before);
+    for (int i = 0; i < 10; i++)
+        jg_yield();
+    jg_loop_get_statistics(jg_task_loop(), &after);
+    ck_assert_uint_ge(after.turns - before.turns, 10);
+    return 0;
+}
+
+TEST(a_lone_yield_makes_a_turn)
+{
+    RUN(yield_alone, NULL);
+}
+
+TEST(the_time_is_that_of_the_loops)
+{
+    double before = jg_time();
+    jg_loop *loop = jg_loop_new();
+    double between = jg_loop_time(loop);
+    jg_loop_close(loop);
+    ck_assert(before <= between && between <= jg_time());
+}

@@ -282,11 +282,15 @@ TEST(try_write_takes_all_or_nothing)
     ck_assert_int_eq(jg_transport_try_write(side.transport, data, 1001), -1);
     ck_assert_int_eq(errno, EAGAIN);
     ck_assert_uint_eq(jg_transport_pending(side.transport), 0);
-    ck_assert_int_eq(jg_transport_try_write(side.transport, data, 1000), 0);
-    ck_assert_int_eq(jg_transport_try_write(side.transport, data, 1), -1);
+    size_t taken = 0;
+    while (jg_transport_try_write(side.transport, data, 1000) == 0) /* what the kernel has room for counts as sent */
+        taken += 1000;
     ck_assert_int_eq(errno, EAGAIN);
-    ck_assert_uint_eq(jg_transport_pending(side.transport), 1000);
-    receive_exactly(loop, pair[1], data, 1000);
+    ck_assert_uint_gt(taken, 1000);
+    ck_assert_uint_le(jg_transport_pending(side.transport), 1000);
+    ck_assert_uint_gt(jg_transport_pending(side.transport), 0);
+    for (; taken; taken -= 1000)
+        receive_exactly(loop, pair[1], data, 1000);
     RUN_UNTIL(loop, jg_transport_pending(side.transport) == 0);
     ck_assert_int_eq(jg_transport_try_write(side.transport, data, 1000), 0);
     jg_transport_close(side.transport);
