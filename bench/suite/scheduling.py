@@ -1,5 +1,5 @@
-"""What tasks cost among themselves: yield, create, gather. Each program prints nanoseconds for one operation, run by run.
-A run is short, so that few are disturbed."""
+"""What tasks cost among themselves: yield, create, gather. Each program prints nanoseconds for one operation, run by
+run. A run is short, so that few are disturbed."""
 from .bench import Failed
 
 

@@ -317,7 +317,7 @@ TEST(each_task_has_its_error_text_and_await_hands_it_up)
 
 /* ---- Cancel and wait ---- */
 
-static int sleep_long(void *arg)
+static int sleep_and_tell(void *arg)
 {
     int result = jg_sleep(1000);
     *(bool *)arg = true;
@@ -328,7 +328,7 @@ static int cancel_and_wait(void *arg)
 {
     (void)arg;
     bool ended = false;
-    jg_task *task = jg_create_task(sleep_long, &ended);
+    jg_task *task = jg_create_task(sleep_and_tell, &ended);
     jg_yield();
     errno = ELOOP;
     jg_cancel_and_wait(task);

@@ -96,18 +96,6 @@ static void lose_patience(void)
         ;
 }
 
-static int interrupt_with_an_echo(void *arg)
-{
-    kill(getpid(), SIGINT);
-    kill(getpid(), SIGINT);
-    return interrupt_and_yield(arg);
-}
-
-TEST(a_ctrl_c_that_arrives_twice_at_once_is_one)
-{
-    ck_assert_int_eq(signal_that_killed(interrupt_with_an_echo, false), 0);
-}
-
 static int interrupt_twice_in_a_busy_loop(void *arg)
 {
     (void)arg;

@@ -242,7 +242,7 @@ TEST(thousands_of_tasks_sleep_at_once)
 }
 
 /* A task that yields while no other is ready may be waiting for the kernel. */
-static int yield_alone(void *arg)
+static int count_turns(void *arg)
 {
     (void)arg;
     jg_loop_statistics before, after;
@@ -256,7 +256,7 @@ static int yield_alone(void *arg)
 
 TEST(a_lone_yield_makes_a_turn)
 {
-    RUN(yield_alone, NULL);
+    RUN(count_turns, NULL);
 }
 
 TEST(the_time_is_that_of_the_loops)
