@@ -28,6 +28,7 @@ struct jg_loop {
     int64_t batches_since;
     unsigned forks; /* how often the process had forked when the loop was made */
     bool running, stopping;
+    bool ending_turn; /* see jg__end_turn */
     jg_handle before_poll; /* handles that run when the turn ends, before the poll: writes that leave together */
     int64_t now;           /* when the last poll ended */
     struct jg__timers timers;
@@ -63,6 +64,13 @@ static inline bool jg__next_batch(jg_loop *loop)
         return false;
     jg__queue_append(&loop->ready, jg__queue_pop(&loop->ready));
     return true;
+}
+
+/* No further batch before the kernel was asked. */
+static inline void jg__end_turn(jg_loop *loop)
+{
+    loop->batches = 0;
+    loop->ending_turn = true;
 }
 
 /* Queues a handle to run once when this turn's callbacks and tasks are done, before the poll; already queued: nothing.

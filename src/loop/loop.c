@@ -167,7 +167,7 @@ bool jg__budget_lasts(jg_loop *loop)
         loop->batches_allowed = BATCHES_MOST;
     loop->batches_since = now;
     loop->batches = 0;
-    if (loop->stopping || now - loop->now > TURN_TIME_MOST)
+    if (loop->ending_turn || now - loop->now > TURN_TIME_MOST)
         return false;
     loop->batches = loop->batches_allowed - 1;
     return true;
@@ -176,6 +176,7 @@ bool jg__budget_lasts(jg_loop *loop)
 static void run_ready(jg_loop *loop)
 {
     loop->batches = loop->batches_allowed;
+    loop->ending_turn = false;
     loop->batches_since = loop->now;
     jg__queue_append(&loop->ready, &loop->turn_end);
     for (;;) {
@@ -307,7 +308,7 @@ int jg_loop_run_once(jg_loop *loop, double max_wait)
 void jg_loop_stop(jg_loop *loop)
 {
     loop->stopping = true;
-    loop->batches = 0;
+    jg__end_turn(loop);
 }
 
 bool jg_loop_is_running(const jg_loop *loop)

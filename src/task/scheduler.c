@@ -39,8 +39,10 @@ __attribute__((noinline)) int jg__leave_slowly(struct jg__task *task)
 {
     jg_loop *loop = jg__here.loop;
     bool alone = loop->turn_end.next == &task->handle && loop->ready.previous == &task->handle;
-    if (loop->ready.next != &loop->turn_end || alone || !jg__next_batch(loop))
-        return leave_to_loop(task); /* alone: whatever it waits for can only come from the kernel */
+    if (alone) /* whatever it waits for can only come from the kernel */
+        jg__end_turn(loop);
+    if (loop->ready.next != &loop->turn_end || !jg__next_batch(loop))
+        return leave_to_loop(task);
     return jg__leave_for(task, jg__take_first(loop, loop->ready.next), false);
 }
 
