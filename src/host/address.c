@@ -53,3 +53,10 @@ const char *jg__address_text(const struct sockaddr *address, socklen_t length, c
     errno = saved;
     return text;
 }
+
+bool jg__address_text_tells(const char *text, const char *host)
+{
+    size_t length = host ? strlen(host) : 0;
+    text += *text == '[';
+    return length && strncmp(text, host, length) == 0 && (text[length] == ':' || text[length] == ']');
+}

@@ -1,4 +1,5 @@
 /* jg_open_connection. */
+#include "host/address.h"
 #include "stream/race.h"
 #include "task/task.h"
 
@@ -11,10 +12,12 @@ static struct jg__stream *race_to(const char *host, int port, struct jg__race *r
     struct jg__stream *stream = jg__race_run(race, call);
     if (stream)
         return stream;
-    if (errno == race->error && *race->text)
-        jg_fail(race->error, "%s %s:%d: %s", call, host ? host : "this machine", port, race->text);
-    else
+    if (errno != race->error || !*race->text)
         jg__fail_interrupted(call, errno);
+    else if (jg__address_text_tells(race->text, host))
+        jg_fail(race->error, "%s %s", call, race->text);
+    else
+        jg_fail(race->error, "%s %s:%d: %s", call, host ? host : "this machine", port, race->text);
     return NULL;
 }
 

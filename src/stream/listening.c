@@ -59,11 +59,13 @@ static int listen_on(struct jg__server *server, struct jg__candidate *candidate,
     jg_listener *listener =
         jg_listen(server->loop, &candidate->address.any, candidate->length, jg__server_accepted, server,
                   .backlog = server->options.backlog, .reuse_port = server->options.reuse_port, .paused = true);
-    if (!listener)
-        return jg_fail(errno, "%s %s: %s: %s", call, host ? host : "on all interfaces",
-                       jg__address_text(&candidate->address.any, candidate->length, text), strerror(errno));
-    add(server, listener);
-    return 0;
+    if (listener) {
+        add(server, listener);
+        return 0;
+    }
+    jg__address_text(&candidate->address.any, candidate->length, text);
+    bool name = host && !jg__address_text_tells(text, host);
+    return jg_fail(errno, "%s %s%s%s: %s", call, name ? host : "", name ? ": " : "", text, strerror(errno));
 }
 
 /* This machine lacks the address or its family: no failure while the host has others. */

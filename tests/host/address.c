@@ -51,3 +51,12 @@ TEST(what_is_unknown_is_empty_and_errno_stays)
     ck_assert_str_eq(text_of(&address, sizeof address), "");
     ck_assert_int_eq(errno, 4321);
 }
+
+TEST(a_text_tells_its_own_host_and_no_other)
+{
+    ck_assert(jg__address_text_tells("127.0.0.1:80", "127.0.0.1"));
+    ck_assert(jg__address_text_tells("[::1]:80", "::1"));
+    ck_assert(!jg__address_text_tells("127.0.0.10:80", "127.0.0.1"));
+    ck_assert(!jg__address_text_tells("127.0.0.1:80", "localhost"));
+    ck_assert(!jg__address_text_tells("127.0.0.1:80", NULL));
+}
