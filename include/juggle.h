@@ -12,7 +12,7 @@
  * parentheses of its own: jg_create_task(fn, (&(struct job){1, 2})).
  * - Options are designated initialisers after the arguments: jg_create_task(fn, arg, .name = "reader").
  *   The function with _with at its end takes them as a struct, for C++ and bindings.
- * - Tasks, streams and servers belong to the thread of their loop. */
+ * - Tasks, streams and servers belong to the thread and to the jg_run that made them; no handle outlives it. */
 #ifndef JUGGLE_H
 #define JUGGLE_H
 
