@@ -28,7 +28,7 @@ struct jg_loop {
     int64_t batches_since;
     unsigned forks; /* how often the process had forked when the loop was made */
     bool running, stopping;
-    bool ending_turn; /* see jg__end_turn */
+    bool ending_turn;      /* see jg__end_turn */
     jg_handle before_poll; /* handles that run when the turn ends, before the poll: writes that leave together */
     int64_t now;           /* when the last poll ended */
     struct jg__timers timers;

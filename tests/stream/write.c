@@ -198,7 +198,8 @@ static int close_stream(void *arg)
     return jg_close(arg);
 }
 
-/* Everything is written in one go, without a wait in between: the peer is fast, and it is a broadcast's right to use that. */
+/* Everything is written in one go, without a wait in between: the peer is fast, and it is a broadcast's right to use
+ * that. */
 TASK_TEST(try_write_uses_what_the_kernel_has_room_for)
 {
     int pair[2];
