@@ -165,9 +165,11 @@ static void retry(jg_loop *loop, jg_handle *queue)
 
 static void complete_send(jg_loop *loop, jg_operation *operation, int result)
 {
-    bool quick = operation->flags & JG__QUICK, cancelled = operation->flags & JG__CANCELLED;
+    bool cancelled = operation->flags & JG__CANCELLED;
     operation->flags &= (unsigned char)~JG__QUICK;
-    bool goes_on = result > 0 ? jg__send_goes_on(operation, (size_t)result) : quick && result == -EAGAIN;
+    /* EAGAIN: a quick one found no room; or one that waited was woken for too little of it too often, and was given up.
+     */
+    bool goes_on = result > 0 ? jg__send_goes_on(operation, (size_t)result) : result == -EAGAIN;
     if (goes_on && !cancelled) {
         operation->flags |= JG__FULL;
         jg__uring_arm(loop, operation);
