@@ -139,7 +139,7 @@ typedef enum jg_opcode {
     JG_OP_CONNECT, /* connect(fd, .address, .address_length) */
     JG_OP_RECV,    /* recv(fd, .buffer, .length); with .multishot and .buffer NULL: data as it comes, see below */
     JG_OP_SEND,    /* send(fd, .buffer, .length), until all is sent or an error comes; the result is what was sent */
-    JG_OP_SENDMSG, /* the same for .message */
+    JG_OP_SENDMSG, /* the same for .message, whose parts are used up on the way */
 } jg_opcode;
 
 typedef struct jg_operation jg_operation;
@@ -181,8 +181,7 @@ struct jg_operation {
 JG_API void jg_submit(jg_loop *loop, jg_operation *operation);
 
 /* Asks for its end. `done` is still called: with -ECANCELED, or with what happened if that was faster (of a send: the
- * bytes sent). Does nothing if
- * the operation isn't under way. */
+ * bytes sent). Does nothing if the operation isn't under way. */
 JG_API void jg_cancel_operation(jg_loop *loop, jg_operation *operation);
 
 /* Tells the loop that an fd, used in operations that are all done, is about to be closed, so that a later fd of the

@@ -23,7 +23,7 @@ typedef struct jg_server_options {
     bool reuse_port;          /* SO_REUSEPORT */
     bool paused;              /* begin with jg_start_serving or jg_serve_forever instead of at once */
     bool keep_alive;          /* SO_KEEPALIVE on connections */
-    int fd; /* above 0: serve this listening socket instead of host and port; the server owns it from now on */
+    int fd; /* above 0: serve this listening socket instead of host and port; the server's, unless starting fails */
     size_t max_connections; /* 0: no limit; above it, connections wait in the backlog */
     double idle_timeout;    /* seconds a read may wait before it fails with ETIMEDOUT; 0: no limit */
     double write_timeout;   /* seconds a write, drain, flush or close may wait; 0: no limit */
@@ -58,7 +58,8 @@ JG_API int jg_serve_forever(jg_server *server);
 JG_API void jg_server_stop(jg_server *server);
 
 /* Stops accepting, lets the handlers finish for the grace period, cancels and waits for those that are left, and frees
- * the server. Interrupted, the grace period ends. Accepts NULL, preserves errno. Waits. asyncio: close and wait_closed.
+ * the server. Interrupted, the grace period ends. Aborts in a handler of this server and in the tasks that one created:
+ * it would wait for itself; see jg_server_stop. Accepts NULL, preserves errno. Waits. asyncio: close and wait_closed.
  */
 JG_API void jg_server_close(jg_server *server);
 JG_API void jg_server_autoptr(jg_server **server);

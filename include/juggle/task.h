@@ -63,7 +63,7 @@ JG_API int jg_check(void);
 typedef struct jg_task_options {
     size_t size;
     const char *name;     /* copied, cut to 31 bytes; default: the function's */
-    size_t stack_size;    /* bytes, rounded up to pages; 0: 192 KiB. 16 KiB is the least. */
+    size_t stack_size;    /* bytes, rounded up to a power of two, or to the default; 0: 192 KiB. 16 KiB is the least. */
     size_t copy;          /* copy so many bytes from arg to the child's stack and hand it the copy */
     const char *function; /* private: set by the macro, the name if there is no other */
 } jg_task_options;

@@ -121,8 +121,8 @@ typedef struct jg_listener_options {
 JG_API jg_listener *jg_listen_with(jg_loop *loop, const struct sockaddr *address, socklen_t length,
                                    jg_accept_fn accepted, void *arg, const jg_listener_options *options) JG_MUST_USE;
 
-/* The same on a socket that listens already; on success the fd is the listener's. NULL with EBADF, ENOTSOCK, EINVAL (it
- * does not listen), ENOMEM. */
+/* The same on a socket that listens already; on success the fd is the listener's. Closing it leaves the socket
+ * listening for others who have it. NULL with EBADF, ENOTSOCK, EINVAL (it does not listen), ENOMEM. */
 #define jg_listen_fd(loop, fd, accepted, arg, ...) \
     jg_listen_fd_with(loop, fd, accepted, arg, JG_OPTIONS(jg_listener_options, __VA_ARGS__))
 JG_API jg_listener *jg_listen_fd_with(jg_loop *loop, int fd, jg_accept_fn accepted, void *arg,

@@ -27,11 +27,13 @@ static struct jg__error_text *text_of_the_running(bool allocate)
 
 int jg_fail(int error, const char *format, ...)
 {
+    char words[TEXT_SIZE]; /* the old text may be among the arguments */
     va_list arguments;
-    struct jg__error_text *text = text_of_the_running(true);
     va_start(arguments, format);
-    vsnprintf(text->words, sizeof text->words, format, arguments);
+    vsnprintf(words, sizeof words, format, arguments);
     va_end(arguments);
+    struct jg__error_text *text = text_of_the_running(true);
+    strcpy(text->words, words);
     text->error = error;
     errno = error;
     return -1;

@@ -6,7 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { THREADS = 4, IDLE_SECONDS = 5, STACK = 256 * 1024 };
+enum { THREADS = 4, IDLE_SECONDS = 5, STACK = 1024 * 1024 };
 
 enum { QUEUED, RUNNING, WITHDRAWN, FINISHED };
 

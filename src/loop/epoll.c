@@ -19,7 +19,8 @@ enum fd_flags {
     EDGE = 1,     /* registered edge-triggered */
     READABLE = 2, /* while EDGE: there may be something to read */
     WRITABLE = 4, /* there may be room */
-    HANG_UP = 8,  /* the end or an error was announced: no further event will announce it */
+    HANG_UP = 8,  /* the end was announced: no further event will announce it */
+    STREAM = 16,  /* while EDGE: a receive that does not fill its buffer has emptied the socket */
 };
 
 /* Operations of ours: a connect was started. */
@@ -94,6 +95,13 @@ static int control(jg_loop *loop, int fd, uint32_t events, bool registered)
     return -errno;
 }
 
+static bool is_stream(int fd)
+{
+    int type = 0;
+    socklen_t length = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+}
+
 static int register_edge(jg_loop *loop, struct fd_state *state, int fd)
 {
     if (state->flags & EDGE)
@@ -101,7 +109,7 @@ static int register_edge(jg_loop *loop, struct fd_state *state, int fd)
     uint32_t events = (uint32_t)EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | (uint32_t)EPOLLET;
     int result = control(loop, fd, events, state->level != 0);
     if (result == 0)
-        state->flags = EDGE | WRITABLE; /* an event will tell whether it is readable */
+        state->flags = EDGE | WRITABLE | (is_stream(fd) ? STREAM : 0); /* an event will tell whether it is readable */
     state->level = 0;
     return result;
 }
@@ -164,6 +172,13 @@ static void exhausted(struct fd_state *state, unsigned char direction)
         state->flags &= (unsigned char)~direction;
 }
 
+/* A receive of messages brings one at a time, whatever the room. */
+static void received(struct fd_state *state, int result, size_t room)
+{
+    if (result == JG__AGAIN || (state->flags & STREAM && result >= 0 && (size_t)result < room))
+        exhausted(state, READABLE);
+}
+
 static bool may_succeed(const struct fd_state *state, unsigned char direction)
 {
     return !(state->flags & EDGE) || state->flags & direction;
@@ -176,8 +191,9 @@ static bool attempt(jg_loop *loop, jg_operation *operation)
     if (state && !may_succeed(state, direction))
         return false;
     int result = jg__perform(operation, operation->flags & STARTED);
-    bool receive = operation->opcode == JG_OP_RECV;
-    if (state && (result == JG__AGAIN || (receive && result >= 0 && (size_t)result < operation->length)))
+    if (state && operation->opcode == JG_OP_RECV)
+        received(state, result, operation->length);
+    else if (state && result == JG__AGAIN)
         exhausted(state, direction);
     if (result == JG__AGAIN)
         return false;
@@ -209,8 +225,7 @@ static void receive_more(jg_loop *loop, struct fd_state *state, jg_operation *op
         length = SCRATCH;
     }
     int result = jg__receive(operation->fd, buffer, length);
-    if (result == JG__AGAIN || (result > 0 && (size_t)result < length))
-        exhausted(state, READABLE);
+    received(state, result, length);
     if (result <= 0 && result != JG__AGAIN) {
         jg__operation_done(operation, result);
         return;
@@ -360,8 +375,10 @@ static void remember(struct fd_state *state, uint32_t events)
         state->flags |= READABLE;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         state->flags |= WRITABLE;
-    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+    if (events & (EPOLLRDHUP | EPOLLHUP)) /* not for an error alone: that of a datagram is over when it was told */
         state->flags |= HANG_UP;
+    if (events & EPOLLPRI) /* a receive stops short at urgent data */
+        state->flags &= (unsigned char)~STREAM;
 }
 
 static void event_for(jg_loop *loop, jg_operation *operation, uint32_t events)

@@ -35,6 +35,7 @@ struct jg_loop {
 
     _Atomic(jg_handle *) inbox; /* from other threads, last in first */
     atomic_bool asleep;         /* a thread-safe call has to write to wake_fd */
+    atomic_uint senders;        /* threads inside jg_call_soon_threadsafe */
     int wake_fd;
 
     const struct jg__poller *poller;
@@ -100,9 +101,9 @@ enum jg__operation_flags {
 void jg__submit(jg_loop *loop, jg_operation *operation, unsigned char flags);
 
 /* Performs a RECV, SEND or SENDMSG at once if that is possible without waiting and without the kernel's keeping it
- * (epoll; io_uring never): returns true with operation->result set, which for a send may be less than all; `done` is
- * not called and the operation is the owner's. Else false: submit it. Saves the turn that a completion takes, and the
- * call where the fd is known to be empty or full. */
+ * (epoll; io_uring never): returns true with operation->result set; `done` is not called and the operation is the
+ * owner's. Else false: submit it, but of a send only what is left after the operation->result bytes that have been
+ * sent. Saves the turn that a completion takes, and the call where the fd is known to be empty or full. */
 bool jg__operation_try(jg_loop *loop, jg_operation *operation);
 
 /* Hands submitted operations to the kernel now, where that costs a system call of its own (io_uring), instead of with

@@ -22,7 +22,7 @@ struct io_uring_sqe *jg__uring_slot(struct jg__uring *uring)
 static void fill_receive(struct jg__uring *uring, struct io_uring_sqe *slot, jg_operation *operation)
 {
     if (!operation->multishot) {
-        io_uring_prep_recv(slot, operation->fd, operation->buffer, operation->length, 0);
+        io_uring_prep_recv(slot, operation->fd, operation->buffer, jg__clamp(operation->length), 0);
         return;
     }
     bool bulk = operation->flags & JG__BULK;
@@ -263,15 +263,31 @@ static bool reap(jg_loop *loop)
 static void settle(jg_loop *loop)
 {
     struct jg__uring *uring = jg__uring_of(loop);
-    bool all = !io_uring_sq_ready(&uring->io) && !(*uring->io.sq.kflags & IORING_SQ_CQ_OVERFLOW);
+    bool all = !jg__uring_unsettled(uring);
     if (reap(loop) && all)
         complete_quick_sends(loop);
 }
 
+/* What found no buffer or no slot. */
+static void retry_the_waiting(jg_loop *loop)
+{
+    struct jg__uring *uring = jg__uring_of(loop);
+    if (!jg__queue_empty(&uring->starved)) {
+        bool small = jg__buffers_available(&uring->small), large = jg__buffers_available(&uring->large);
+        if (small || large)
+            retry(loop, &uring->starved);
+    }
+    retry(loop, &uring->backlog);
+}
+
+/* Also what waits: an outer loop may sleep after this, without a poll. */
 static void flush_io_uring(jg_loop *loop)
 {
     struct jg__uring *uring = jg__uring_of(loop);
-    if (!uring->enabled || !io_uring_sq_ready(&uring->io))
+    if (!uring->enabled)
+        return;
+    retry_the_waiting(loop);
+    if (!io_uring_sq_ready(&uring->io))
         return;
     io_uring_submit(&uring->io);
     settle(loop);
@@ -297,12 +313,7 @@ static int poll_io_uring(jg_loop *loop, int64_t timeout)
     struct jg__uring *uring = jg__uring_of(loop);
     if (uring->outer_event >= 0)
         drain(uring->outer_event);
-    if (!jg__queue_empty(&uring->starved)) {
-        bool small = jg__buffers_available(&uring->small), large = jg__buffers_available(&uring->large);
-        if (small || large)
-            retry(loop, &uring->starved);
-    }
-    retry(loop, &uring->backlog);
+    retry_the_waiting(loop);
     int result = enter(loop, may_sleep(uring) ? timeout : 0);
     settle(loop);
     if (result >= 0 || result == -ETIME || result == -EAGAIN || result == -EBUSY)

@@ -1,10 +1,12 @@
 /* The loop: its life and its turns. */
 #include "base/diagnostics.h"
 #include "base/memory.h"
+#include "base/options.h"
 #include "loop/internal.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -96,7 +98,8 @@ static void init_queues(jg_loop *loop)
 
 jg_loop *jg_loop_new_with(const jg_loop_options *options)
 {
-    static const jg_loop_options defaults = {.size = sizeof defaults};
+    jg_loop_options whole;
+    options = jg__whole_options(options, &whole, sizeof whole);
     pthread_once(&watch_forks_once, watch_forks);
     jg_loop *loop = jg__allocate_zeroed(sizeof *loop);
     if (!loop) {
@@ -108,7 +111,7 @@ jg_loop *jg_loop_new_with(const jg_loop_options *options)
     loop->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     if (loop->wake_fd < 0)
         jg_fail(errno, "jg_loop_new: eventfd: %s", strerror(errno));
-    else if (open_poller(loop, options ? options : &defaults) == 0) {
+    else if (open_poller(loop, options) == 0) {
         if (jg_add_reader(loop, loop->wake_fd, drain_wake_fd, loop) == 0)
             return loop;
         loop->poller->close(loop);
@@ -131,13 +134,28 @@ static void evict_residents(jg_loop *loop)
     }
 }
 
+/* What a thread has sent may have been the reason to close the loop, while that thread is still about to wake it. */
+static void wait_for_senders(jg_loop *loop)
+{
+    while (atomic_load(&loop->senders))
+        sched_yield();
+}
+
+static void refuse_in_child(const jg_loop *loop, const char *call)
+{
+    if (loop->forks != forks)
+        jg__die("%s: this loop belongs to the parent process; after fork a child may only exec or exit", call);
+}
+
 void jg_loop_close(jg_loop *loop)
 {
     if (!loop)
         return;
     if (loop->running)
         jg__die("jg_loop_close: the loop is running: stop it first");
+    refuse_in_child(loop, "jg_loop_close");
     int saved = errno;
+    wait_for_senders(loop);
     loop->poller->close(loop);
     evict_residents(loop);
     jg__watches_free(loop);
@@ -210,8 +228,10 @@ static int64_t time_to_wait(jg_loop *loop, int64_t most)
     int64_t next = jg__timers_next(&loop->timers);
     if (next == JG__NEVER || most == 0)
         return most;
-    int64_t wait = next - jg__clock();
-    return wait <= 0 ? 0 : wait < most ? wait : most;
+    int64_t now = jg__clock();
+    if (next <= now)
+        return 0;
+    return next - now < most ? next - now : most;
 }
 
 static int poll_kernel(jg_loop *loop, int64_t wait)
@@ -239,8 +259,7 @@ static int poll_kernel(jg_loop *loop, int64_t wait)
 
 static int turn(jg_loop *loop, int64_t most)
 {
-    if (loop->forks != forks)
-        jg__die("jg_loop_run: this loop belongs to the parent process; after fork a child may only exec or exit");
+    refuse_in_child(loop, "jg_loop_run");
     int saved = errno;
     run_before_poll(loop);
     if (poll_kernel(loop, time_to_wait(loop, most)) < 0)
@@ -272,10 +291,12 @@ static int begin_run(jg_loop *loop, const char *call)
 /* What the last turn has written leaves now: no poll follows. */
 static int end_run(jg_loop *loop, int result)
 {
+    int saved = errno;
     run_before_poll(loop);
     jg__operations_flush(loop);
     loop->running = loop->stopping = false;
     running_loop = NULL;
+    errno = saved;
     return result;
 }
 

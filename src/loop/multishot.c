@@ -52,9 +52,11 @@ void jg__multishot_close(struct jg__uring *uring)
 {
     while (uring->record_blocks) {
         struct jg__record_block *block = uring->record_blocks;
-        for (int i = 0; i < RECORDS; i++)
-            if (block->records[i].operation)
-                jg__drop_connection(block->records[i].operation, block->records[i].result);
+        for (struct record *record = block->records; record < block->records + RECORDS; record++)
+            if (record->operation) {
+                jg__queue_remove(&record->handle); /* its neighbours in the ready queue live on */
+                jg__drop_connection(record->operation, record->result);
+            }
         uring->record_blocks = block->next;
         jg__release(block);
     }

@@ -77,7 +77,7 @@ void jg__operations_flush(jg_loop *loop)
 
 void jg_cancel_operation(jg_loop *loop, jg_operation *operation)
 {
-    if (operation->state == JG__IDLE || operation->state == JG__COMPLETED || operation->flags & JG__CANCELLED)
+    if (operation->state != JG__SUBMITTED || operation->flags & JG__CANCELLED)
         return;
     operation->flags |= JG__CANCELLED;
     int saved = errno;

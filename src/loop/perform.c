@@ -12,8 +12,7 @@ static int result_of(ssize_t returned)
     return errno == EAGAIN || errno == EWOULDBLOCK ? JG__AGAIN : -errno;
 }
 
-/* Results are ints. */
-static size_t clamp(size_t length)
+size_t jg__clamp(size_t length)
 {
     return length < INT_MAX ? length : INT_MAX;
 }
@@ -22,7 +21,7 @@ int jg__receive(int fd, void *buffer, size_t length)
 {
     ssize_t count;
     do
-        count = recv(fd, buffer, clamp(length), 0);
+        count = recv(fd, buffer, jg__clamp(length), 0);
     while (count < 0 && errno == EINTR);
     return result_of(count);
 }
@@ -69,7 +68,7 @@ static int connect_once(jg_operation *operation, bool resumed)
 size_t jg__send_left(const jg_operation *operation)
 {
     if (operation->opcode == JG_OP_SEND)
-        return clamp(operation->length) - (size_t)operation->result;
+        return jg__clamp(operation->length) - (size_t)operation->result;
     size_t length = 0;
     for (size_t i = 0; i < operation->message->msg_iovlen; i++)
         length += operation->message->msg_iov[i].iov_len;

@@ -14,6 +14,9 @@ int jg__perform(jg_operation *operation, bool resumed);
 int jg__receive(int fd, void *buffer, size_t length);
 int jg__accept(int fd);
 
+/* As many of these bytes as a result, which is an int, can tell of. */
+size_t jg__clamp(size_t length);
+
 /* What a send has left to be sent, in bytes. */
 size_t jg__send_left(const jg_operation *operation);
 

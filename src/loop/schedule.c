@@ -21,6 +21,7 @@ void jg_handle_cancel(jg_loop *loop, jg_handle *handle)
  * queued". */
 void jg_call_soon_threadsafe(jg_loop *loop, jg_handle *handle)
 {
+    atomic_fetch_add(&loop->senders, 1);
     jg_handle *head = atomic_load_explicit(&loop->inbox, memory_order_relaxed);
     do
         handle->next = head ? head : &loop->ready;
@@ -31,6 +32,7 @@ void jg_call_soon_threadsafe(jg_loop *loop, jg_handle *handle)
             ;
         errno = saved;
     }
+    atomic_fetch_sub(&loop->senders, 1);
 }
 
 void jg__take_inbox(jg_loop *loop)

@@ -43,6 +43,13 @@ static inline struct jg__uring *jg__uring_of(const jg_loop *loop)
     return loop->poller_state;
 }
 
+/* There are submissions that the kernel has not taken, or completions that it had no room for: what is not told of may
+ * still have failed. */
+static inline bool jg__uring_unsettled(const struct jg__uring *uring)
+{
+    return io_uring_sq_ready(&uring->io) || *uring->io.sq.kflags & IORING_SQ_CQ_OVERFLOW;
+}
+
 static inline jg_operation *jg__operation_of(jg_handle *handle)
 {
     return jg__container_of(handle, jg_operation, handle);

@@ -36,7 +36,7 @@ static int set_up(struct jg__uring *uring, unsigned entries)
         IORING_SETUP_SINGLE_ISSUER | IORING_SETUP_COOP_TASKRUN | IORING_SETUP_TASKRUN_FLAG,
     };
     int result = -EINVAL;
-    unsigned completions = COMPLETIONS;
+    unsigned completions = entries > COMPLETIONS ? entries : COMPLETIONS; /* the kernel refuses fewer than entries */
     for (size_t step = 0; result == -EINVAL && step < sizeof ladder / sizeof *ladder; step++) {
         struct io_uring_params parameters = {.cq_entries = completions,
                                              .flags = ladder[step] | IORING_SETUP_R_DISABLED | IORING_SETUP_SUBMIT_ALL |
@@ -148,10 +148,11 @@ static void check_for_close(int result)
         jg__die("jg_loop_close: io_uring: %s", strerror(-result));
 }
 
+/* Until every submission is taken and every completion that is due to that was seen. */
 static void submit_all(struct jg__uring *uring)
 {
-    while (io_uring_sq_ready(&uring->io)) {
-        check_for_close(io_uring_submit(&uring->io));
+    while (jg__uring_unsettled(uring)) {
+        check_for_close(io_uring_submit_and_get_events(&uring->io));
         reap_the_last(uring);
     }
 }

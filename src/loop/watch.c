@@ -72,6 +72,16 @@ static size_t index_of(int fd, short event)
     return (size_t)fd * 2 + (event == POLLOUT);
 }
 
+/* Returns 0, or the errno of a poll that was refused at once. */
+static int start(struct jg__watch *watch)
+{
+    int result = 0;
+    jg__submit(watch->loop, &watch->poll, JG__OWN_FD);
+    if (watch->poll.result < 0)
+        jg__operation_take(&watch->poll, &result);
+    return -result;
+}
+
 static int watch_fd(const char *call, jg_loop *loop, int fd, short event, void (*fn)(void *arg), void *arg)
 {
     if (check_fd(call, fd) < 0)
@@ -87,11 +97,15 @@ static int watch_fd(const char *call, jg_loop *loop, int fd, short event, void (
         watch->poll = (jg_operation){.opcode = JG_OP_POLL, .fd = fd, .events = event, .done = polled, .arg = watch};
         loop->watches[index_of(fd, event)] = watch;
         jg__list_append(&loop->all_watches, &watch->node);
-        jg__submit(loop, &watch->poll, JG__OWN_FD);
     }
     watch->fn = fn;
     watch->arg = arg;
-    return 0;
+    int error = watch->poll.state == JG__IDLE && !watch->calling ? start(watch) : 0;
+    if (!error)
+        return 0;
+    loop->watches[index_of(fd, event)] = NULL;
+    free_watch(watch);
+    return fail_to_watch(call, fd, error);
 }
 
 static bool unwatch_fd(jg_loop *loop, int fd, short event)

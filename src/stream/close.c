@@ -16,8 +16,13 @@ static void wait_until_alone(struct jg__stream *stream)
     stream->closer = NULL;
 }
 
+static int wait_until_sent(struct jg__stream *stream)
+{
+    return stream->transport.pending ? jg__wait_for_progress(stream, 0, "jg_close") : 0;
+}
+
 /* Sends what is queued and begins to linger. Returns 0, or a negated errno. */
-static int finish_sending(struct jg__stream *stream)
+static int finish_sending(struct jg__stream *stream, double grace)
 {
     jg_transport *transport = &stream->transport;
     if (stream->torn || transport->write_error)
@@ -25,17 +30,21 @@ static int finish_sending(struct jg__stream *stream)
     if (stream->lost)
         return transport->unsent ? -EPIPE : 0;
     jg_transport_close(transport);
-    int result = transport->pending ? jg__wait_for_progress(stream, 0, "jg_close") : 0;
+    int result = wait_until_sent(stream);
+    if (result == -ECANCELED && grace > 0) {
+        JG_SHIELD(shield, grace);
+        result = wait_until_sent(stream);
+    }
     return transport->unsent ? -EPIPE : result;
 }
 
-int jg__stream_close(struct jg__stream *stream)
+int jg__stream_close(struct jg__stream *stream, double grace)
 {
     int saved = errno;
     stream->users++;
     jg__stream_retire(stream);
     wait_until_alone(stream);
-    int result = finish_sending(stream);
+    int result = finish_sending(stream, grace);
     if (result < 0 && !stream->lost)
         jg_transport_abort(&stream->transport);
     jg__stream_leave(stream);
@@ -49,7 +58,7 @@ int jg_close(jg_stream *handle)
     if (!handle)
         return 0;
     jg__running(call);
-    int error = jg__stream_close(jg__stream_of(handle, call));
+    int error = jg__stream_close(jg__stream_of(handle, call), 0);
     if (error == EPIPE)
         return jg_fail(EPIPE, "%s: the connection was lost before everything was sent", call);
     return error ? jg__fail_interrupted(call, error) : 0;

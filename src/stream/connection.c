@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-static const double LAST_FLUSH = 1; /* seconds, for the handlers that were cancelled */
+static const double LAST_FLUSH = 1; /* seconds, for the streams of handlers that are cancelled */
 
 /* At the top of the stack of the task that serves it. */
 struct connection {
@@ -25,14 +25,6 @@ static struct connection *connection_at(struct jg__list *node)
 
 /* ---- Serving ---- */
 
-static int close_stream(struct jg__stream *stream)
-{
-    if (!jg_task_cancelled(jg_current_task()))
-        return jg__stream_close(stream);
-    JG_SHIELD(shield, LAST_FLUSH);
-    return jg__stream_close(stream);
-}
-
 static void connection_ended(struct jg__server *server);
 
 static int serve(void *arg)
@@ -41,7 +33,7 @@ static int serve(void *arg)
     struct jg__server *server = connection->server;
     jg_stream *handle = jg__stream_handle(connection->stream);
     int result = server->handler(handle, server->arg), error = errno;
-    int unsent = jg__stream_behind(handle) ? close_stream(connection->stream) : 0;
+    int unsent = jg__stream_behind(handle) ? jg__stream_close(connection->stream, LAST_FLUSH) : 0;
     if (result >= 0 && unsent) {
         result = -1;
         error = unsent;
@@ -174,7 +166,8 @@ void jg__server_cancel_connections(struct jg__server *server)
 bool jg__server_is_served_by_caller(const struct jg__server *server)
 {
     for (struct jg__list *node = server->connections.next; node != &server->connections; node = node->next)
-        if (connection_at(node)->task == jg__here.task)
-            return true;
+        for (const struct jg__task *task = jg__here.task; task; task = task->parent)
+            if (connection_at(node)->task == task)
+                return true;
     return false;
 }

@@ -5,7 +5,8 @@
 #include "stream/server.h"
 #include "stream/stream.h"
 
-/* In seconds; 0: no limit. */
+/* In seconds; 0: no limit. Where another task than the handler closes the stream, the server may be gone by then: its
+ * memory is still one of a server, being the pool's. */
 static inline double jg__read_limit(const struct jg__stream *stream)
 {
     return stream->server ? stream->server->options.idle_timeout : 0;

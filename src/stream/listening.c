@@ -49,13 +49,24 @@ static void set_port(struct jg__server *server, struct jg__candidate *candidate)
     memcpy(candidate->address.any.sa_data, &port, sizeof port);
 }
 
-/* Returns 0, or -1 with errno. */
+static bool listens_on(const struct jg__server *server, const char *text)
+{
+    for (size_t i = 0; i < server->listening_count; i++)
+        if (!strcmp(server->listening[i].text, text))
+            return true;
+    return false;
+}
+
+/* Returns 0, or -1 with errno. Names may share an address, and one name may have it twice. */
 static int listen_on(struct jg__server *server, struct jg__candidate *candidate, const char *host)
 {
     char text[JG__ADDRESS_TEXT];
+    set_port(server, candidate);
+    jg__address_text(&candidate->address.any, candidate->length, text);
+    if (listens_on(server, text))
+        return 0;
     if (!add_room(server))
         return jg_fail(ENOMEM, "%s: out of memory", call);
-    set_port(server, candidate);
     jg_listener *listener =
         jg_listen(server->loop, &candidate->address.any, candidate->length, jg__server_accepted, server,
                   .backlog = server->options.backlog, .reuse_port = server->options.reuse_port, .paused = true);
@@ -63,7 +74,6 @@ static int listen_on(struct jg__server *server, struct jg__candidate *candidate,
         add(server, listener);
         return 0;
     }
-    jg__address_text(&candidate->address.any, candidate->length, text);
     bool name = host && !jg__address_text_tells(text, host);
     return jg_fail(errno, "%s %s%s%s: %s", call, name ? host : "", name ? ": " : "", text, strerror(errno));
 }
@@ -76,14 +86,13 @@ static bool is_missing(int error)
 
 static int listen_on_candidates(struct jg__server *server, struct jg__candidates *candidates, const char *host)
 {
-    size_t before = server->listening_count;
     int result = -1;
-    for (size_t i = 0; i < candidates->count; i++) {
-        result = listen_on(server, &candidates->list[i], host);
-        if (result < 0 && !is_missing(errno))
+    for (size_t i = 0; i < candidates->count; i++)
+        if (listen_on(server, &candidates->list[i], host) == 0)
+            result = 0;
+        else if (!is_missing(errno))
             return -1;
-    }
-    return server->listening_count > before ? 0 : result;
+    return result;
 }
 
 static int listen_on_host(struct jg__server *server, const char *host, int port)

@@ -29,6 +29,7 @@ ssize_t jg_peek(jg_stream *handle, const void **data, size_t least)
 void jg_consume(jg_stream *handle, size_t bytes)
 {
     struct jg__stream *stream = jg__stream_of(handle, "jg_consume");
+    jg__reader_check(stream, "jg_consume"); /* whose search would go on behind what is left */
     if (bytes > jg__input_count(stream))
         jg__die("jg_consume: %zu bytes are more than the %zu that were received", bytes, jg__input_count(stream));
     jg__input_drop(stream, bytes);

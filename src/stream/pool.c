@@ -90,8 +90,8 @@ static void evict(struct jg__resident *resident)
         jg__list_append(&pools->loop->residents, &resident->node);
         return;
     }
+    free_pool(&pools->servers); /* which put back the streams that wait to be served */
     free_pool(&pools->streams);
-    free_pool(&pools->servers);
     pools->loop->pools = NULL;
     jg__release(pools);
 }

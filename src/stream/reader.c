@@ -6,14 +6,19 @@
 #include <errno.h>
 #include <string.h>
 
+void jg__reader_check(const struct jg__stream *stream, const char *call)
+{
+    if (__builtin_expect(stream->reader != NULL, 0))
+        jg__die("%s: another task waits in %s on this stream already: only one may read at a time", call,
+                stream->reader->wait.call);
+}
+
 struct jg__stream *jg__reader_enter(jg_stream *handle, const char *call)
 {
     struct jg__stream *stream = jg__stream_enter(handle, call);
     if (!stream)
         return NULL;
-    if (__builtin_expect(stream->reader != NULL, 0))
-        jg__die("%s: another task waits in %s on this stream already: only one may read at a time", call,
-                stream->reader->wait.call);
+    jg__reader_check(stream, call);
     if (stream->shown)
         jg__input_unpin(stream);
     return stream;

@@ -4,6 +4,9 @@
 
 #include "stream/stream.h"
 
+/* Aborts when a task waits to read. */
+void jg__reader_check(const struct jg__stream *stream, const char *call);
+
 /* Enters a call that reads, as jg__stream_enter does; aborts when another task reads already. */
 struct jg__stream *jg__reader_enter(jg_stream *handle, const char *call);
 

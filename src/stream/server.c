@@ -46,6 +46,7 @@ static struct jg__server *new_server(jg_loop *loop, jg_connection_handler handle
 void jg__server_free_heap(struct jg__pooled *pooled)
 {
     struct jg__server *server = (struct jg__server *)pooled;
+    jg__server_drop_waiting(server);
     jg__release(server->listening);
     if (server->values)
         jg__context_drop(server->values);
@@ -129,7 +130,9 @@ static void close_server(struct jg__server *server, const char *call)
 {
     int saved = errno;
     if (jg__server_is_served_by_caller(server))
-        jg__die("%s: called by a handler of the same server, for which it would wait: see jg_server_stop", call);
+        jg__die("%s: called by a handler of the same server, or by a task that it created, for which it would wait: "
+                "see jg_server_stop",
+                call);
     server->closing = true;
     jg__server_close_listeners(server);
     jg__server_drop_waiting(server);
@@ -141,15 +144,12 @@ static void close_server(struct jg__server *server, const char *call)
 int jg_serve_forever(jg_server *handle)
 {
     static const char call[] = "jg_serve_forever";
-    struct jg__server *server = jg__server_of(handle, call);
-    jg__running(call);
+    int saved = errno, reason = jg__enter_wait(call) < 0 ? errno : 0;
+    struct jg__server *server = jg__server_of(handle, call); /* not before: the check may let others run */
     if (server->waiter)
         jg__die("%s: another task serves or closes this server already", call);
     jg_start_serving(handle);
-    int saved = errno, reason = 0;
-    if (jg__enter_wait(call) < 0)
-        reason = errno;
-    else if (!server->stopped)
+    if (!reason && !server->stopped)
         reason = -wait_for(server, &(struct jg__wait){.call = call});
     if (reason) {
         JG_SHIELD(grace, server->options.grace);

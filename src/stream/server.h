@@ -63,7 +63,7 @@ void jg__server_update_listeners(struct jg__server *server);
 void jg__server_drop_waiting(struct jg__server *server);
 void jg__server_cancel_connections(struct jg__server *server);
 
-/* Does the running task serve one of the server's connections? */
+/* Does the running task serve one of the server's connections, or a task that will join it? */
 bool jg__server_is_served_by_caller(const struct jg__server *server);
 
 #endif

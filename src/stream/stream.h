@@ -117,8 +117,9 @@ void jg__reader_wake(struct jg__stream *stream, int result);
 /* waiter.c: wakes those for whom few enough bytes are pending now, or who wait in vain. */
 void jg__stream_progress(jg_transport *transport, void *arg);
 
-/* close.c: jg_close. Returns 0, or the errno of why queued data was not sent. */
-int jg__stream_close(struct jg__stream *stream);
+/* close.c: jg_close, to which a cancellation leaves so many seconds. Returns 0, or the errno of why queued data was not
+ * sent. */
+int jg__stream_close(struct jg__stream *stream, double grace);
 
 /* race.c: this attempt has connected, or failed. */
 void jg__race_won(struct jg__stream *stream);

@@ -13,7 +13,7 @@ static int sending_error(const struct jg__stream *stream)
         return EPIPE;
     if (transport->write_error || transport->error)
         return transport->write_error ? transport->write_error : transport->error;
-    return stream->lost && !stream->closed ? EPIPE : 0;
+    return transport->unsent || (stream->lost && !stream->closed) ? EPIPE : 0;
 }
 
 int jg__check_sending(const struct jg__stream *stream, const char *call)

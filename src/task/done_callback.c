@@ -11,15 +11,6 @@ struct jg__done_callback {
     void *arg;
 };
 
-static void remove_callback(struct jg__done_callback *callback)
-{
-    struct jg__done_callback **place = &callback->task->callbacks;
-    while (*place != callback)
-        place = &(*place)->next;
-    *place = callback->next;
-    jg__release(callback);
-}
-
 static void run_callback(void *arg)
 {
     struct jg__done_callback *callback = arg;
@@ -27,7 +18,8 @@ static void run_callback(void *arg)
     if (task->result < 0)
         errno = task->error;
     callback->fn(jg__task_handle(task), task->result, callback->arg);
-    remove_callback(callback);
+    task->callbacks = callback->next; /* it was the first: they are queued in the order of this list */
+    jg__release(callback);
     if (task->consumed && !task->callbacks)
         jg__task_release(task);
 }

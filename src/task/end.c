@@ -26,6 +26,7 @@ static void disown(struct jg__task *child)
 
 static void wait_for_abandoned_children(struct jg__task *task)
 {
+    task->ending = true;
     for (struct jg__list *node = task->children.next; node != &task->children; node = node->next)
         disown(jg__container_of(node, struct jg__task, siblings));
     while (!jg__list_empty(&task->children)) {

@@ -41,10 +41,11 @@ void jg__error_text_setup(void)
 
 static void hand_to_thread(const struct jg__task *from)
 {
+    const struct jg__error_text *text = from->error_text;
     if (from->refused_call)
         put_into_words(from->refused_call, from->refused_error);
     else
-        jg_fail(from->error, "%s", from->error_text ? from->error_text->words : "");
+        jg_fail(text ? text->error : 0, "%s", text ? text->words : ""); /* even none: older words must not show */
 }
 
 void jg__error_text_hand_up(struct jg__task *from)

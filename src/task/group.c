@@ -51,9 +51,13 @@ static void child_ended(void *joiner, struct jg__task *child)
 
 /* ---- Starting ---- */
 
-static struct jg__task *owner_of(jg_group *group, const char *call)
+/* A group may live longer than its owner: then it still lists children that are gone. */
+static struct jg__task *owner_of(const jg_group *group, const char *call)
 {
-    return group->owner ? jg__task_of(group->owner, call) : NULL;
+    struct jg__task *owner = jg__task_of(group->owner, call);
+    if (owner->ended || owner->ending)
+        jg__die("%s: task \"%s\", to which the group belongs, has ended", call, owner->name);
+    return owner;
 }
 
 static struct jg__task *take_possession(jg_group *group)
@@ -192,7 +196,8 @@ int jg_group_next(jg_group *group, int *result, void **arg)
     }
     struct jg__task *child = child_at(finished->next);
     jg__list_remove(&child->in_group);
-    *result = child->result < 0 ? -child->error : child->result;
+    if (result)
+        *result = child->result < 0 ? -child->error : child->result;
     if (arg)
         *arg = child->arg;
     if (child->result < 0)
@@ -205,6 +210,8 @@ int jg_group_next(jg_group *group, int *result, void **arg)
 
 void jg_group_cancel(jg_group *group)
 {
+    if (group->owner)
+        owner_of(group, "jg_group_cancel");
     cancel_children(group);
 }
 

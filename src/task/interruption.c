@@ -19,9 +19,19 @@ static int reason_now(const struct jg__task *task)
 static void interrupt_yield(struct jg__task *task)
 {
     task->context.result = -1;
+    task->errno_of_yield = task->saved_errno;
     task->saved_errno = task->interrupted;
     task->refused_call = "jg_yield";
     task->refused_error = task->interrupted;
+}
+
+/* Nor has it one if the reason is gone again before it returns. */
+static void take_back_from_yield(struct jg__task *task)
+{
+    if (task->context.result == 0)
+        return;
+    task->context.result = 0;
+    task->saved_errno = task->errno_of_yield;
 }
 
 static void interrupt_wait(struct jg__task *task)
@@ -64,7 +74,7 @@ void jg__interruption_changed(struct jg__task *task)
     if (!task->interrupted) {
         task->refused = 0;
         if (!task->wait)
-            task->context.result = 0; /* of a yield that was interrupted */
+            take_back_from_yield(task);
     }
     if (task->interrupted > 0 && before == 0)
         interrupt_later(task);

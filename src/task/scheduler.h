@@ -22,7 +22,7 @@ struct jg__scheduler {
     uint32_t generation; /* of the newest task */
     bool closing;        /* main has ended: what is left is cancelled */
     bool interrupting;   /* see interruption.c */
-    bool ctrl_c;         /* main was cancelled by SIGINT */
+    bool ctrl_c;         /* SIGINT came */
     bool forked;         /* this process is a forked copy */
     uint64_t failures;   /* tasks that have failed */
     struct jg__list roots;

@@ -21,10 +21,9 @@ static const int64_t PATIENCE = JG__SECOND / 10;
 static void cancel_main(void *arg)
 {
     struct jg__scheduler *scheduler = arg;
-    if (!scheduler->main || scheduler->main->ended)
-        return;
-    scheduler->ctrl_c = true;
-    jg__cancel(scheduler->main);
+    scheduler->ctrl_c = true; /* also when main has ended: what lingers is not waited for */
+    if (scheduler->main)
+        jg__cancel(scheduler->main);
 }
 
 static void on_sigint(int number)

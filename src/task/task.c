@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { STACK_LEFT_BY_COPY = 8 * 1024 };
+enum { STACK_LEFT_BY_COPY = 8 * 1024, COPY_MOST = INT32_MAX }; /* `copied` has 32 bits */
 
 /* ---- Handles ---- */
 
@@ -46,7 +46,7 @@ static void set_name(struct jg__task *task, const char *name)
 static bool copy_fits(const char *call, const struct jg__task *task, size_t copy)
 {
     size_t size = (size_t)((char *)task - task->stack.bottom);
-    if (copy <= size && size - copy >= STACK_LEFT_BY_COPY)
+    if (copy <= size && size - copy >= STACK_LEFT_BY_COPY && copy <= COPY_MOST)
         return true;
     jg_fail(EINVAL, "%s: a copy of %zu bytes does not fit a stack of %zu: see .stack_size", call, copy,
             jg__stack_size(&task->stack));

@@ -64,10 +64,12 @@ struct jg__task {
     bool is_main : 1;
     bool consumed : 1; /* only its done callbacks keep it */
     bool counts : 1;   /* in a group: its failure is one of the group's */
+    bool ending : 1;   /* its function has returned, and it waits for the children that it left behind */
 
     struct jg__list in_group;
     struct jg__stack stack;
     int error;
+    int errno_of_yield;                /* saved_errno before its yield was interrupted */
     struct jg__task *next_interrupted; /* see interruption.c */
     uint64_t failure_order;            /* the how manieth task of this loop to fail */
     const char *name;

@@ -102,7 +102,7 @@ void jg__transport_discard(jg_transport *transport, int result)
         jg__transport_receive(transport);
 }
 
-void jg__transport_close(jg_transport *transport, double flush_limit)
+void jg_transport_close(jg_transport *transport)
 {
     int saved = errno;
     if (transport->phase == JG__TRANSPORT_CONNECTING ||
@@ -110,18 +110,13 @@ void jg__transport_close(jg_transport *transport, double flush_limit)
         jg__transport_end(transport, 0);
     } else if (transport->phase <= JG__TRANSPORT_OPEN) {
         transport->phase = JG__TRANSPORT_FLUSHING;
-        jg_call_later(transport->loop, &transport->timer, flush_limit);
+        jg_timer_cancel(transport->loop, &transport->timer);
         jg__transport_receive(transport);
         jg__transport_send(transport, false);
         if (!transport->first)
             jg__transport_linger(transport);
     }
     errno = saved;
-}
-
-void jg_transport_close(jg_transport *transport)
-{
-    jg__transport_close(transport, 1.0 / 0.0);
 }
 
 void jg_transport_abort(jg_transport *transport)

@@ -21,6 +21,7 @@ struct jg_listener {
     bool accepting; /* the operation is under way */
     bool paused;
     bool closed;
+    bool shared;      /* others may listen on the same socket */
     int64_t reported; /* when fds ran out and it was said; 0: never */
     jg_timer retry;
     jg_operation accept;
@@ -92,6 +93,7 @@ void jg__listeners_retry(jg_loop *loop)
 
 static void free_listener(jg_listener *listener)
 {
+    stop_backing_off(listener);
     jg_forget_fd(listener->loop, listener->fd);
     close(listener->fd);
     jg__list_remove(&listener->resident.node);
@@ -157,10 +159,12 @@ static jg_listener *new_listener(jg_loop *loop, jg_accept_fn accepted, void *arg
     return listener;
 }
 
-/* From here on the loop frees it, if nobody else does. */
-static jg_listener *start_listener(jg_listener *listener, int fd)
+/* From here on the loop frees it, if nobody else does. A socket that was listening already may be shared with whoever
+ * handed it over: a parent, another worker, systemd. */
+static jg_listener *start_listener(jg_listener *listener, int fd, bool shared)
 {
     listener->fd = fd;
+    listener->shared = shared;
     jg__list_append(&listener->loop->residents, &listener->resident.node);
     start_accepting(listener);
     return listener;
@@ -174,7 +178,7 @@ jg_listener *jg_listen_with(jg_loop *loop, const struct sockaddr *address, sockl
     jg_listener *listener = new_listener(loop, accepted, arg, options->paused);
     int fd = listener ? jg__socket_listen(address, length, options) : -1;
     if (fd >= 0)
-        return start_listener(listener, fd);
+        return start_listener(listener, fd, false);
     jg__release(listener);
     return NULL;
 }
@@ -187,7 +191,7 @@ jg_listener *jg_listen_fd_with(jg_loop *loop, int fd, jg_accept_fn accepted, voi
     if (jg__socket_adopt_listening(fd) < 0)
         return NULL;
     jg_listener *listener = new_listener(loop, accepted, arg, options->paused);
-    return listener ? start_listener(listener, fd) : NULL;
+    return listener ? start_listener(listener, fd, true) : NULL;
 }
 
 void jg_listener_close(jg_listener *listener)
@@ -196,8 +200,8 @@ void jg_listener_close(jg_listener *listener)
         return;
     int saved = errno;
     listener->closed = true;
-    stop_backing_off(listener);
-    shutdown(listener->fd, SHUT_RD); /* at once, though the kernel may hold on to the accept for a while */
+    if (!listener->shared)
+        shutdown(listener->fd, SHUT_RD); /* at once, though the kernel may hold on to the accept for a while */
     if (listener->accepting)
         jg_cancel_operation(listener->loop, &listener->accept);
     else

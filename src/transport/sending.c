@@ -52,7 +52,7 @@ void jg__transport_drop_queue(jg_transport *transport, int error)
         struct jg__write *write = transport->first;
         jg__transport_dequeue(transport, write);
         if (!jg__write_is_direct(write)) {
-            transport->unsent = true;
+            transport->unsent |= write->sent < write->length;
             jg__release(chunk_of(write));
         } else if (error)
             finish_direct(direct_of(write), write->sent == write->length ? 0 : error);
@@ -214,12 +214,12 @@ static void check_water_marks(jg_transport *transport)
 }
 
 /* After a reset, what the peer sent before it is still to be read; reading then finds the end. Other errors, and a
- * reset that nobody would read about, end the connection now. */
+ * reset that nobody would read about, end the connection now. A stream that has paused reading will resume. */
 static void writing_failed(jg_transport *transport)
 {
     jg__transport_drop_queue(transport, transport->write_error);
     bool reset = transport->write_error == EPIPE || transport->write_error == ECONNRESET;
-    bool reads = !transport->reading_paused && !transport->eof;
+    bool reads = (!transport->reading_paused || transport->owner) && !transport->eof;
     if (transport->phase == JG__TRANSPORT_OPEN && !transport->broken && !(reset && reads))
         jg__transport_end(transport, transport->write_error);
 }

@@ -114,6 +114,7 @@ void jg__transport_handle(void *arg)
     jg_transport *transport = arg;
     switch (transport->phase) {
     case JG__TRANSPORT_CONNECTING: /* something was written: it waits */
+    case JG__TRANSPORT_FLUSHING:   /* everything happens when a send ends */
         break;
     case JG__TRANSPORT_OPENING:
         start(transport);
@@ -121,10 +122,7 @@ void jg__transport_handle(void *arg)
     case JG__TRANSPORT_OPEN:
         end_turn(transport);
         break;
-    case JG__TRANSPORT_FLUSHING: /* the time is over */
-        jg__transport_end(transport, ETIMEDOUT);
-        break;
-    case JG__TRANSPORT_LINGERING:
+    case JG__TRANSPORT_LINGERING: /* the time is over */
         jg__transport_end(transport, 0);
         break;
     case JG__TRANSPORT_ENDING:

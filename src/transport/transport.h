@@ -14,7 +14,7 @@
 
 /* For owners that keep the transport inside an object of their own. Each may be NULL. */
 struct jg__transport_owner {
-    /* Fewer bytes are pending than before, or writing came to its end (jg__transport_write_error). Only called while
+    /* Fewer bytes are pending than before, or writing came to its end (`write_error`). Only called while
      * `wants_progress` is set. Also called while the transport closes. */
     void (*progress)(jg_transport *transport, void *arg);
     /* After connection_lost: the library is done with the memory. */
@@ -79,8 +79,8 @@ struct jg_transport {
     uint32_t discarded;      /* bytes that came while lingering */
     struct jg__write *first, *last;
     size_t pending, high_water, low_water;
-    jg_timer timer; /* its handle alone until it closes: what is to be done when the turn ends. Then: how long closing
-                       may take. */
+    jg_timer timer; /* its handle alone until it lingers: what is to be done when the turn ends. Then: how long that may
+                       take. */
     jg_operation input; /* CONNECT, then RECV */
 };
 
@@ -110,20 +110,10 @@ int jg__transport_write_direct(jg_transport *transport, struct jg__direct_write 
  * follows; if a part was sent, writing is broken (write_error is EPIPE, and closing resets). */
 bool jg__transport_cancel_direct(jg_transport *transport, struct jg__direct_write *direct);
 
-/* 0, or why writing has ended: the errno of a failed send. */
-static inline int jg__transport_write_error(const jg_transport *transport)
-{
-    return transport->write_error;
-}
-
 /* Receives at once if the poller can do so without breaking the order of what it receives by itself (epoll), also while
  * reading is paused; costs nothing when the kernel is known to have nothing. Returns the count; 0 at end of file
  * (eof_received is not called any more); -1 with EAGAIN: wait for the callbacks; or with the error of the connection,
  * connection_lost follows. */
 ssize_t jg__transport_read_now(jg_transport *transport, void *buffer, size_t size);
-
-/* jg_transport_close with a limit in seconds on sending what is queued: when it is over, the connection is reset and
- * lost with ETIMEDOUT. `progress` and the `done` of direct writes are still called. */
-void jg__transport_close(jg_transport *transport, double flush_limit);
 
 #endif

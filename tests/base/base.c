@@ -80,6 +80,16 @@ TEST(an_errno_from_elsewhere_does_not_get_old_words)
     ck_assert_str_eq(jg_error_text(), "open x: No such file or directory");
 }
 
+TEST(a_failure_may_quote_the_one_before)
+{
+    jg_fail(ENOENT, "open x: %s", strerror(ENOENT));
+    jg_fail(ECONNREFUSED, "load: %s", jg_error_text());
+    ck_assert_str_eq(jg_error_text(), "load: open x: No such file or directory");
+    errno = EIO;
+    jg_fail(EPROTO, "%m");
+    ck_assert_str_eq(jg_error_text(), strerror(EIO));
+}
+
 TEST(an_error_text_that_is_too_long_is_cut)
 {
     char text[2000];

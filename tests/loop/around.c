@@ -1,4 +1,5 @@
 /* Choosing the poller, hooks around the poll, embedding, fork, running out of things. */
+#include "loop/internal.h"
 #include "support.h"
 
 #include <pthread.h>
@@ -6,6 +7,11 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+
+static void set_flag(void *arg)
+{
+    *(bool *)arg = true;
+}
 
 TEST(the_poller_is_chosen_by_option_or_environment)
 {
@@ -27,6 +33,26 @@ TEST(an_unknown_poller_is_refused)
     ck_assert_ptr_null(jg_loop_new(.poller = "kqueue"));
     ck_assert_int_eq(errno, EINVAL);
     ck_assert(strstr(jg_error_text(), "kqueue") != NULL);
+}
+
+TEST(any_number_of_submission_slots_can_be_asked_for)
+{
+    static const unsigned entries[] = {1, 5000, 1000000, (unsigned)-1};
+    for (int i = 0; i < 4; i++) {
+        jg_loop *plain = new_loop(), *loop = jg_loop_new(.poller = jg_loop_poller(plain), .entries = entries[i]);
+        ck_assert_msg(loop != NULL, "%u entries: %s", entries[i], jg_error_text());
+        ck_assert_int_eq(jg_loop_run_once(loop, 0), 0);
+        jg_loop_close(loop);
+        jg_loop_close(plain);
+    }
+}
+
+TEST(options_of_an_older_header_are_shorter)
+{
+    jg_loop_options options = {.size = sizeof options.size, .poller = "select"};
+    jg_loop *loop = jg_loop_new_with(&options);
+    ck_assert_ptr_nonnull(loop);
+    jg_loop_close(loop);
 }
 
 TEST(a_loop_without_fds_is_refused)
@@ -77,6 +103,13 @@ TEST(every_failed_allocation_of_a_new_loop_is_enomem_and_leaks_nothing)
         }
     }
     allowed = 1000;
+    bool called = false;
+    jg_handle handle = {.fn = set_flag, .arg = &called};
+    jg_loop_prepare(loop);
+    jg_call_soon_threadsafe(loop, &handle);
+    struct pollfd woken = {.fd = jg_loop_fileno(loop), .events = POLLIN};
+    ck_assert_int_eq(poll(&woken, 1, 10000), 1);
+    run_until(loop, &called);
     jg_loop_close(loop);
 }
 
@@ -145,15 +178,43 @@ TEST(a_signal_during_the_poll_calls_the_interrupted_hook)
     jg_loop_close(loop);
 }
 
+struct late {
+    jg_handle handle;
+    jg_loop *loop;
+};
+
+static void change_errno(void *arg)
+{
+    (void)arg;
+    errno = EDOM;
+}
+
+static int schedule_and_end(void *arg)
+{
+    struct late *late = arg;
+    late->handle.fn = change_errno;
+    jg__call_before_poll(late->loop, &late->handle);
+    errno = EINTR;
+    return -1;
+}
+
+TEST(what_leaves_at_the_end_of_a_run_does_not_change_its_errno)
+{
+    struct sigaction action = {.sa_handler = on_signal};
+    sigaction(SIGALRM, &action, NULL);
+    struct late late = {.loop = new_loop()};
+    jg_loop_set_hooks(late.loop, &(jg_loop_hooks){.interrupted = schedule_and_end, .arg = &late});
+    ualarm(30000, 0);
+    ck_assert_int_eq(jg_loop_run_forever(late.loop), -1);
+    ck_assert_int_eq(errno, EINTR);
+    ck_assert(!jg_handle_pending(&late.handle));
+    jg_loop_close(late.loop);
+}
+
 struct embedded {
     bool fired, read;
     int fd;
 };
-
-static void set_flag(void *arg)
-{
-    *(bool *)arg = true;
-}
 
 static void read_one(void *arg)
 {
@@ -217,7 +278,13 @@ TEST(a_threadsafe_call_wakes_the_loop_that_embeds)
     jg_loop_close(loop);
 }
 
-TEST(a_child_that_uses_the_parents_loop_is_refused_with_a_sentence)
+static void run_in_child(jg_loop *loop)
+{
+    jg_loop_run_once(loop, 0);
+}
+
+/* What a forked child says that uses the loop so. */
+static void refused_in_child(void (*use)(jg_loop *loop), const char *call)
 {
     jg_loop *loop = new_loop();
     int pipe_fds[2], status;
@@ -227,16 +294,23 @@ TEST(a_child_that_uses_the_parents_loop_is_refused_with_a_sentence)
     if (child == 0) {
         dup2(pipe_fds[1], STDERR_FILENO);
         signal(SIGABRT, SIG_DFL);
-        jg_loop_run_once(loop, 0);
+        use(loop);
         _exit(0);
     }
     close(pipe_fds[1]);
     ck_assert_int_gt(read(pipe_fds[0], text, sizeof text - 1), 0);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFSIGNALED(status));
+    ck_assert(strstr(text, call) != NULL);
     ck_assert(strstr(text, "belongs to the parent process") != NULL);
     close(pipe_fds[0]);
     jg_loop_close(loop);
+}
+
+TEST(a_child_that_uses_the_parents_loop_is_refused_with_a_sentence)
+{
+    refused_in_child(run_in_child, "jg_loop_run");
+    refused_in_child(jg_loop_close, "jg_loop_close");
 }
 
 struct spinner {

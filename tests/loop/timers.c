@@ -38,6 +38,11 @@ static void run_traced(jg_loop *loop, struct trace *trace, size_t length)
         ck_assert_int_eq(jg_loop_run_once(loop, 5), 0);
 }
 
+static void set_fired(void *arg)
+{
+    *(bool *)arg = true;
+}
+
 TEST(a_timer_is_never_early)
 {
     jg_loop *loop = new_loop();
@@ -88,6 +93,17 @@ TEST(times_in_the_past_run_at_once_in_order)
     ck_assert_str_eq(trace.text, "ebdca");
     for (int i = 0; i < 5; i++)
         free(alarms[i]);
+    jg_loop_close(loop);
+}
+
+TEST(a_time_before_all_time_has_come)
+{
+    jg_loop *loop = new_loop();
+    bool fired = false;
+    jg_timer timer = {.handle = {.fn = set_fired, .arg = &fired}};
+    jg_call_at(loop, &timer, -1e300);
+    jg_loop_run_once(loop, 60);
+    ck_assert(fired);
     jg_loop_close(loop);
 }
 

@@ -201,3 +201,24 @@ TEST(watches_left_at_close_are_freed)
     jg_loop_close(loop);
     close_pair(pair);
 }
+
+static void ignore(void *arg)
+{
+    (void)arg;
+}
+
+/* io_uring calls it always ready. */
+TEST(a_device_that_epoll_refuses_is_refused_at_once)
+{
+    jg_loop *loop = new_loop();
+    int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    bool epoll = !strcmp(jg_loop_poller(loop), "epoll");
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(jg_add_reader(loop, fd, ignore, NULL), epoll ? -1 : 0);
+        ck_assert(!epoll || errno == EPERM);
+        ck_assert_int_eq(jg_remove_reader(loop, fd), !epoll);
+    }
+    jg_loop_run_once(loop, 0);
+    jg_loop_close(loop);
+    close(fd);
+}

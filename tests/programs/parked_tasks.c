@@ -1,12 +1,13 @@
-/* 100 tasks that are parked in several calls, a few frames below the function that they were created with. Then it
- * calls all_parked(), for a debugger to stop at. */
+/* 100 tasks that are parked in several calls, a few frames below the function that they were created with, and a chain
+ * of tasks that wait for each other, with a name that is cut in the middle of a character. Then it calls all_parked(),
+ * for a debugger to stop at. */
 #include <errno.h>
 #include <juggle.h>
 #include <stdio.h>
 
-enum { TASKS = 99 }; /* and main */
+enum { TASKS = 99, /* and main */ LINKS = 1200 };
 
-static jg_future never;
+static jg_future never, chain_complete;
 
 void all_parked(void);
 
@@ -37,6 +38,15 @@ static int parked_worker(void *arg)
     return result;
 }
 
+static int chain_link(void *arg)
+{
+    int below = *(int *)arg - 1;
+    if (below > 0)
+        return jg_await(jg_create_task(chain_link, &below, .name = "thirty bytes, and a character: \u00e4"));
+    jg_future_set_result(&chain_complete, NULL);
+    return jg_future_wait(&never, NULL);
+}
+
 static int stop_when_parked(void *arg)
 {
     (void)arg;
@@ -56,6 +66,9 @@ static int amain(void *arg)
         if (jg_group_start(&group, parked_worker, &i, .name = name, .copy = sizeof i) < 0)
             return -1;
     }
+    int links = LINKS;
+    if (jg_group_start(&group, chain_link, &links) < 0 || jg_future_wait(&chain_complete, NULL) < 0)
+        return -1;
     jg_task *stopper = jg_create_task(stop_when_parked, NULL);
     return jg_await(stopper);
 }

@@ -35,6 +35,38 @@ TEST(reading_without_memory_for_the_buffer_breaks_the_stream_with_ENOMEM)
     RUN(lose_input, NULL);
 }
 
+static int drain_in_vain(void *arg)
+{
+    FAILS(jg_flush(arg), EPIPE);
+    return 0;
+}
+
+static int lose_input_while_sending(void *arg)
+{
+    (void)arg;
+    int peer;
+    static char data[50000];
+    jg_stream *stream = stream_with_small_buffers(&peer, 100000);
+    ck_assert_int_eq(jg_write(stream, data, 30000), 0);
+    ck_assert_int_eq(jg_write(stream, data, 30000), 0);
+    jg_task *flusher = start(drain_in_vain, stream);
+    ck_assert_uint_gt(jg_write_pending(stream), 0);
+    fail_allocations_after(0);
+    peer_send(peer, "abc", 3);
+    jg_sleep(0.05);
+    fail_allocations_after(-1);
+    ck_assert_int_eq(jg_await(flusher), 0);
+    close(peer);
+    FAILS(jg_close(stream), EPIPE);
+    return 0;
+}
+
+TEST(flushing_fails_when_the_stream_breaks_for_want_of_memory)
+{
+    install_failing_allocator();
+    RUN(lose_input_while_sending, NULL);
+}
+
 static int read_directly(void *arg)
 {
     char data[10];

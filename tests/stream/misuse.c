@@ -125,6 +125,47 @@ TASK_TEST_ABORTS(a_handler_that_closes_its_own_server_aborts, "jg_server_close: 
     return jg_sleep(10);
 }
 
+static int close_server(void *arg)
+{
+    jg_server_close(arg);
+    return 0;
+}
+
+static int hand_over(jg_stream *client, void *arg)
+{
+    (void)client;
+    return jg_await(jg_create_task(close_server, *(jg_server **)arg));
+}
+
+TASK_TEST_ABORTS(a_handlers_task_that_closes_the_server_aborts, "jg_server_close: called by a handler")
+{
+    jg_server *server;
+    server = jg_start_server(hand_over, &server, "127.0.0.1", 0);
+    jg_stream *stream = jg_open_connection("127.0.0.1", jg_server_port(server));
+    (void)stream;
+    return jg_sleep(10);
+}
+
+static bool was_cancelled;
+
+static int detach_it(jg_stream *client, void *arg)
+{
+    (void)client;
+    jg_detach(jg_create_task(close_server, *(jg_server **)arg));
+    FAILS(jg_sleep(1000), ECANCELED);
+    was_cancelled = true;
+    return 0;
+}
+
+TASK_TEST(a_detached_task_of_a_handler_may_close_the_server)
+{
+    jg_server *server;
+    server = jg_start_server(detach_it, &server, "127.0.0.1", 0);
+    jg_stream *stream = jg_open_connection("127.0.0.1", jg_server_port(server));
+    YIELD_UNTIL(was_cancelled);
+    return jg_close(stream);
+}
+
 TASK_TEST_ABORTS(a_closed_server_aborts, "jg_server_port: the server was closed")
 {
     jg_server *server = jg_start_server(handle, NULL, "127.0.0.1", 0);
@@ -147,6 +188,34 @@ TASK_TEST_ABORTS(serving_twice_aborts, "jg_serve_forever: another task")
     jg_server *server = jg_start_server(handle, NULL, "127.0.0.1", 0);
     jg_detach(start(serve, server));
     return jg_serve_forever(server);
+}
+
+TASK_TEST_ABORTS(serving_a_server_that_was_closed_meanwhile_aborts, "jg_serve_forever: the server was closed")
+{
+    jg_server *server = jg_start_server(handle, NULL, "127.0.0.1", 0);
+    jg_task *serving = jg_create_task(serve, server);
+    jg_cancel(serving); /* so that its first wait lets others run */
+    jg_yield();
+    jg_server_close(server);
+    return jg_await(serving);
+}
+
+static int read_line(void *arg)
+{
+    char line[100];
+    return (int)jg_read_line(arg, line, sizeof line);
+}
+
+TASK_TEST_ABORTS(consuming_while_another_task_reads_aborts, "jg_consume: another task waits in jg_read_line")
+{
+    int peer;
+    const void *shown;
+    jg_stream *stream = stream_with_peer(&peer);
+    peer_send(peer, "abcdef", 6);
+    ck_assert_int_eq(jg_peek(stream, &shown, 6), 6);
+    jg_detach(start(read_line, stream));
+    jg_consume(stream, 6);
+    return 0;
 }
 
 static int close_deep(void *arg)

@@ -168,6 +168,34 @@ TASK_TEST(a_write_that_meets_the_reset_leaves_it_for_the_reader)
     return 0;
 }
 
+/* Also when so much was received already that receiving has paused. */
+TASK_TEST(a_write_that_meets_the_reset_loses_nothing_that_a_slow_reader_has_before_it)
+{
+    enum { SIZE = 400000 };
+    int peer;
+    jg_stream *stream = stream_with_peer(&peer);
+    setsockopt(jg_fileno(stream), SOL_SOCKET, SO_RCVBUF, &(int){2 * SIZE}, sizeof(int));
+    char *data = pattern(SIZE), *copy = malloc(SIZE);
+    peer_send(peer, data, SIZE);
+    jg_sleep(0.05);
+    reset_peer(peer);
+    for (int i = 0; i < 1000 && jg_write(stream, "x", 1) == 0 && jg_flush(stream) == 0; i++)
+        continue;
+    ck_assert_int_eq(errno, EPIPE);
+    jg_sleep(0.05);
+    size_t count = 0;
+    for (ssize_t n; (n = jg_read(stream, copy + count, SIZE - count)) > 0;)
+        count += (size_t)n;
+    ck_assert_uint_eq(count, SIZE);
+    check_pattern(copy, 0, SIZE);
+    FAILS(jg_read(stream, copy, SIZE), ECONNRESET);
+    FAILS(jg_write(stream, "x", 1), EPIPE);
+    free(copy);
+    free(data);
+    jg_close(stream);
+    return 0;
+}
+
 TASK_TEST(an_interrupted_write_of_which_a_part_was_sent_breaks_the_stream)
 {
     enum { SIZE = 8 << 20 };

@@ -97,6 +97,17 @@ TASK_TEST(port_0_is_the_same_on_all_addresses)
     return 0;
 }
 
+TASK_TEST(an_address_that_is_given_twice_is_listened_on_once)
+{
+    const char *const more[] = {"127.0.0.2", "127.0.0.1", "127.0.0.2", NULL};
+    jg_server *server = jg_start_server(echo, NULL, "127.0.0.1", 0, .hosts = more);
+    ck_assert_msg(server, "%s", jg_error_text());
+    ck_assert_ptr_nonnull(jg_server_address(server, 1));
+    ck_assert_ptr_null(jg_server_address(server, 2));
+    jg_server_close(server);
+    return 0;
+}
+
 TASK_TEST(no_host_is_all_interfaces)
 {
     jg_server *server = jg_start_server(echo, NULL, NULL, 0);

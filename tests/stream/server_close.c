@@ -201,6 +201,41 @@ TASK_TEST(what_a_cancelled_handler_had_written_is_still_sent)
     return jg_close(stream);
 }
 
+static int write_and_return(jg_stream *client, void *arg)
+{
+    const char *data = arg;
+    setsockopt(jg_fileno(client), SOL_SOCKET, SO_SNDBUF, &(int){4096}, sizeof(int));
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(jg_write(client, data + (size_t)i * 20000, 20000), 0);
+    handlers_done++;
+    return 0;
+}
+
+TASK_TEST(what_a_handler_that_has_returned_is_still_sending_gets_its_second_too)
+{
+    enum { SIZE = 400000 };
+    int peer;
+    struct receiver receiver = {0};
+    char *data = pattern(SIZE);
+    jg_server *server = jg_start_server(write_and_return, data, "127.0.0.1", 0, .high_water = SIZE);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)jg_server_port(server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    peer = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    setsockopt(peer, SOL_SOCKET, SO_RCVBUF, &(int){4096}, sizeof(int));
+    ck_assert_int_eq(connect(peer, (struct sockaddr *)&address, sizeof address), 0);
+    YIELD_UNTIL(handlers_done == 1);
+    jg_sleep(0.02);
+    ck_assert_uint_eq(jg_server_connections(server), 1);
+    receiver.peer = peer;
+    jg_task *task = jg_create_task(receive_to_end, &receiver);
+    jg_server_close(server);
+    ck_assert_int_eq(jg_await(task), 0);
+    ck_assert_uint_eq(receiver.count, SIZE);
+    free(data);
+    return 0;
+}
+
 static int use_autoptr(void *arg)
 {
     static double seconds = 1000;
@@ -243,6 +278,34 @@ TEST(a_server_that_nobody_closed_ends_with_the_run)
     RUN(leave_it_running, &stream);
     ck_assert_int_eq(handlers_running, 0);
     ck_assert_int_eq(handlers_cancelled, 2);
+}
+
+static int leave_some_waiting(void *arg)
+{
+    static double seconds = 1000;
+    int *clients = arg;
+    jg_server *server = jg_start_server(sleep_in_handler, &seconds, "127.0.0.1", 0, .max_connections = 1);
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_port = htons((uint16_t)jg_server_port(server)),
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (int i = 0; i < 5; i++) { /* at once: io_uring accepts more than it was asked for */
+        clients[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        ck_assert_int_eq(connect(clients[i], (struct sockaddr *)&address, sizeof address), 0);
+    }
+    YIELD_UNTIL(handlers_running == 1);
+    return jg_sleep(0.02);
+}
+
+TEST(connections_that_wait_in_a_server_that_nobody_closed_end_with_the_run)
+{
+    int clients[5];
+    RUN(leave_some_waiting, clients);
+    ck_assert_int_eq(handlers_running, 0);
+    for (int i = 0; i < 5; i++) {
+        char byte;
+        ck_assert_int_le(recv(clients[i], &byte, 1, 0), 0);
+        close(clients[i]);
+    }
 }
 
 TASK_TEST(servers_come_and_go_without_leaving_anything)

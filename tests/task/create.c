@@ -1,6 +1,8 @@
 /* Creating, awaiting and looking at tasks. */
 #include "support.h"
 
+#include "task/scheduler.h"
+
 #include <stdlib.h>
 
 static int await_number(void *arg)
@@ -149,6 +151,22 @@ TEST(a_copied_argument_is_the_childs_own)
     RUN(copy_argument, NULL);
 }
 
+static int wait_until_trimmed(void *arg)
+{
+    const struct jg__scheduler *scheduler = jg_task_loop()->tasks;
+    const struct jg__stack_class *class = &scheduler->stacks->classes[0];
+    ck_assert_int_eq(jg_gather(jg_create_task(sleep_a_little, arg), jg_create_task(sleep_a_little, arg)), 0);
+    while (scheduler->trims)
+        ck_assert_int_eq(jg_sleep(0.01), 0);
+    ck_assert_uint_eq(class->trimmed, 2);
+    return 0;
+}
+
+TEST(the_memory_of_stacks_goes_back_after_a_while)
+{
+    RUN(wait_until_trimmed, NULL);
+}
+
 static int sum_bytes(void *arg)
 {
     int sum = 0;
@@ -166,6 +184,8 @@ static int copy_too_much(void *arg)
     ck_assert_ptr_nonnull(strstr(jg_error_text(), "100000"));
     ck_assert_ptr_null(jg_create_task(sum_bytes, bytes, .copy = SIZE_MAX - 8));
     ck_assert_int_eq(errno, EINVAL);
+    ck_assert_ptr_null(jg_create_task(sum_bytes, bytes, .copy = (1ul << 32) + 1, .stack_size = 1ul << 33));
+    ck_assert(errno == EINVAL || errno == ENOMEM); /* where there is no address space for such a stack */
     ck_assert_int_eq(jg_await(jg_create_task(sum_bytes, bytes, .copy = sizeof bytes)), 2);
     return arg != NULL;
 }

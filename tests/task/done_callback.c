@@ -84,6 +84,24 @@ TEST(done_callbacks_run_in_the_order_of_their_addition)
     RUN(watch_several_times, NULL);
 }
 
+static void create_late(jg_task *task, int result, void *arg)
+{
+    (void)result;
+    if (jg_create_task(sleep_long, arg))
+        note(jg_task_name(task));
+}
+
+static int end_before_a_creation(void *arg)
+{
+    return jg_task_add_done_callback(jg_current_task(), create_late, arg);
+}
+
+TEST(a_task_created_by_a_callback_after_the_end_of_main_is_cancelled)
+{
+    RUN(end_before_a_creation, NULL);
+    TRACED("main");
+}
+
 static int watch_main(void *arg)
 {
     return jg_task_add_done_callback(jg_current_task(), note_done, arg);

@@ -149,6 +149,28 @@ TEST(a_thread_completes_a_future)
     RUN(wait_for_thread, NULL);
 }
 
+struct last_act {
+    jg_future future;
+    pthread_t thread;
+};
+
+static int wait_for_last_act(void *arg)
+{
+    struct last_act *act = arg;
+    jg_future_bind(&act->future);
+    ck_assert_int_eq(pthread_create(&act->thread, NULL, complete_in_thread, &act->future), 0);
+    return jg_future_wait(&act->future, NULL);
+}
+
+TEST(the_run_may_end_while_the_thread_is_still_in_the_call)
+{
+    for (int i = 0; i < 100; i++) {
+        struct last_act act = {0};
+        RUN(wait_for_last_act, &act);
+        ck_assert_int_eq(pthread_join(act.thread, NULL), 0);
+    }
+}
+
 static void *fail_in_thread(void *arg)
 {
     if (jg_future_set_error_threadsafe(arg, -1) != -1 || errno != EINVAL)

@@ -139,6 +139,24 @@ TEST(a_null_is_a_child_that_failed_with_the_errno_of_its_creation)
     RUN(gather_a_null, NULL);
 }
 
+static int gather_a_null_and_a_failure(void *arg)
+{
+    static char bytes[1 << 20];
+    int error = EXDEV;
+    jg_task *tasks[] = {jg_create_task(fail_with, &error), NULL};
+    let_others_run(2);
+    ck_assert(jg_task_done(tasks[0]));
+    tasks[1] = jg_create_task(succeed, bytes, .copy = sizeof bytes);
+    ck_assert_int_eq(jg_gatherv(tasks, 2), -1);
+    ck_assert_int_eq(errno, EINVAL);
+    return arg != NULL;
+}
+
+TEST(a_failed_creation_comes_before_all_other_failures)
+{
+    RUN(gather_a_null_and_a_failure, NULL);
+}
+
 static int gather_two_sleepers(void *arg)
 {
     return jg_gather(jg_create_task(sleep_long, arg), jg_create_task(sleep_long, arg));

@@ -251,6 +251,7 @@ static int interrupt_next(void *arg)
     {
         JG_TIMEOUT(deadline, 0.005);
         FAILS(jg_group_next(&group, &result, NULL), ETIMEDOUT);
+        FAILS(jg_group_next(&group, &result, NULL), ETIMEDOUT); /* refused */
     }
     ck_assert_uint_eq(jg_group_running(&group), 1);
     jg_group_cancel(&group);
@@ -277,6 +278,23 @@ static int leave_failures_to_wait(void *arg)
 TEST(a_failure_that_next_did_not_hand_out_is_returned_by_wait)
 {
     RUN(leave_failures_to_wait, NULL);
+}
+
+static int count_to_three(void *arg)
+{
+    int count = 0;
+    jg_group group = {0};
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(jg_group_start(&group, succeed, arg), 0);
+    while (jg_group_next(&group, NULL, NULL) > 0)
+        count++;
+    ck_assert_int_eq(count, 3);
+    return jg_group_wait(&group);
+}
+
+TEST(next_hands_out_only_what_is_wanted)
+{
+    RUN(count_to_three, NULL);
 }
 
 static int start_sibling(void *arg)

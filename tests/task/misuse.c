@@ -137,6 +137,43 @@ TEST_ABORTS(gathering_one_task_twice_aborts, "jg_gather: task \"sleep_long\" is 
     jg_run(gather_twice, NULL);
 }
 
+static jg_group outliving;
+
+static int leave_group(void *arg)
+{
+    return jg_group_start(&outliving, sleep_long, arg);
+}
+
+static int cancel_group_of_the_dead(void *arg)
+{
+    jg_task *owner = jg_create_task(leave_group, arg);
+    let_others_run(4);
+    ck_assert(jg_task_done(owner));
+    jg_group_cancel(&outliving);
+    return jg_await(owner);
+}
+
+TEST_ABORTS(cancelling_a_group_whose_owner_has_ended_aborts, "jg_group_cancel: task \"leave_group\", to which")
+{
+    jg_run(cancel_group_of_the_dead, NULL);
+}
+
+static int start_sibling_late(void *arg)
+{
+    ck_assert_int_eq(jg_sleep(60), -1);
+    return jg_group_start(&outliving, succeed, arg);
+}
+
+static int leave_group_too_early(void *arg)
+{
+    return jg_group_start(&outliving, start_sibling_late, arg);
+}
+
+TEST_ABORTS(starting_a_task_in_a_group_whose_owner_is_ending_aborts, "jg_group_start: task \"main\", to which")
+{
+    jg_run(leave_group_too_early, NULL);
+}
+
 static int await_of_group(void *arg)
 {
     jg_group group = {0};

@@ -30,6 +30,19 @@ TEST(run_hands_out_the_error_text_of_main)
     ck_assert_ptr_nonnull(strstr(jg_error_text(), "jg_sleep"));
 }
 
+static int fail_otherwise(void *arg)
+{
+    FAILS(fail_in_words(arg), EINVAL);
+    errno = EDOM;
+    return -1;
+}
+
+TEST(run_does_not_hand_out_the_words_of_another_failure)
+{
+    FAILS(jg_run(fail_otherwise, NULL), EDOM);
+    ck_assert_str_eq(jg_error_text(), strerror(EDOM));
+}
+
 TEST(run_leaves_errno_alone_when_it_succeeds)
 {
     errno = EDOM;

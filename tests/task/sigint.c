@@ -1,6 +1,8 @@
 /* Ctrl-C. */
 #include "support.h"
 
+#include "loop/internal.h"
+
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -169,6 +171,26 @@ static int look_at_disposition(void *arg)
 TEST(only_the_main_threads_run_takes_sigint)
 {
     RUN(look_at_disposition, NULL);
+}
+
+static void interrupt_late(jg_task *task, int result, void *arg)
+{
+    (void)task;
+    (void)result;
+    (void)arg;
+    kill(getpid(), SIGINT);
+}
+
+static int leave_something_lingering(void *arg)
+{
+    jg_task_loop()->lingering++; /* for ever */
+    ck_assert_int_eq(jg_task_add_done_callback(jg_current_task(), interrupt_late, arg), 0);
+    return 5;
+}
+
+TEST(ctrl_c_after_the_end_of_main_ends_the_lingering)
+{
+    ck_assert_int_eq(jg_run(leave_something_lingering, NULL), 5);
 }
 
 static int survive_detached(void *arg)

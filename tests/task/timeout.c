@@ -101,6 +101,29 @@ static int reschedule(void *arg)
     return arg != NULL;
 }
 
+static int interrupt_and_think_better_of_it(void *deadline)
+{
+    jg_timeout_reschedule(deadline, 0);
+    jg_timeout_reschedule(deadline, INFINITY);
+    return 0;
+}
+
+static int yield_meanwhile(void *arg)
+{
+    JG_TIMEOUT(deadline, 60);
+    jg_task *task = jg_create_task(interrupt_and_think_better_of_it, &deadline);
+    errno = EDOM;
+    ck_assert_int_eq(jg_yield(), 0);
+    ck_assert_int_eq(errno, EDOM);
+    ck_assert(jg_task_done(task));
+    return arg != NULL || jg_await(task);
+}
+
+TEST(a_yield_whose_interruption_is_taken_back_succeeds_and_keeps_errno)
+{
+    RUN(yield_meanwhile, NULL);
+}
+
 TEST(a_deadline_can_be_moved_and_comes_back_to_life)
 {
     RUN(reschedule, NULL);

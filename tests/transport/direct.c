@@ -163,7 +163,7 @@ TEST(a_direct_write_cancelled_before_its_first_byte_leaves_the_connection_whole)
     RUN_UNTIL(loop, waiting.calls);
     ck_assert_int_eq(waiting.error, ECANCELED);
     ck_assert_uint_eq(waiting.sent, 0);
-    ck_assert_int_eq(jg__transport_write_error(side.transport), 0);
+    ck_assert_int_eq(side.transport->write_error, 0);
     ck_assert_int_eq(start(&full, &side, bulk + filled, 50000), 0);
     char *copy = malloc(filled + 50000);
     receive_exactly(loop, pair[1], copy, filled + 50000);
@@ -197,7 +197,7 @@ TEST(a_direct_write_cancelled_in_its_middle_breaks_writing_and_close_resets)
     RUN_UNTIL(loop, behind.calls);
     ck_assert_int_eq(behind.error, EPIPE);
     ck_assert_uint_eq(behind.sent, 0);
-    ck_assert_int_eq(jg__transport_write_error(side.transport), EPIPE);
+    ck_assert_int_eq(side.transport->write_error, EPIPE);
     ck_assert_int_eq(jg_transport_write(side.transport, "x", 1), -1);
     ck_assert_int_eq(errno, EPIPE);
     ck_assert_int_eq(send(pair[1], "still here", 10, 0), 10); /* reading goes on */
@@ -341,28 +341,11 @@ TEST(an_embedded_transport_is_released_once_after_everything)
     RUN_UNTIL(loop, jg_transport_pending(&owner.transport) == 0);
     ck_assert_int_gt(owner.progress, 0);
     ck_assert_uint_eq(owner.least_pending, 0);
-    jg__transport_close(&owner.transport, 10);
+    jg_transport_close(&owner.transport);
     ck_assert_int_eq(owner.released, 0);
     close(pair[1]);
     RUN_UNTIL(loop, owner.released);
     ck_assert_int_eq(owner.side.error, 0);
     jg_loop_close(loop);
     ck_assert_int_eq(owner.released, 1);
-}
-
-TEST(a_flush_limit_ends_closing_with_etimedout_and_a_reset)
-{
-    int pair[2];
-    struct side side = {0};
-    static char data[4 << 20];
-    jg_loop *loop = new_loop();
-    small_tcp_pair(pair);
-    open_side(loop, &side, pair);
-    ck_assert_int_eq(jg_transport_write(side.transport, data, sizeof data), 0);
-    jg__transport_close(side.transport, 0.02);
-    RUN_UNTIL(loop, side.lost);
-    ck_assert_int_eq(side.error, ETIMEDOUT);
-    ck_assert_int_eq(receive_end(loop, pair[1], NULL), ECONNRESET);
-    close(pair[1]);
-    jg_loop_close(loop);
 }

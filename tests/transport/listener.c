@@ -186,6 +186,27 @@ TEST(a_listening_fd_is_taken_over)
     finish(loop, &taker);
 }
 
+TEST(closing_leaves_a_listening_fd_that_others_have_too)
+{
+    struct taker taker = {0};
+    struct sockaddr_in address;
+    jg_loop *loop = new_loop();
+    int fd = bare_listener(&address, 5), theirs = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    taker.listener = jg_listen_fd(loop, fd, accepted, &taker);
+    run_some(loop);
+    jg_listener_close(taker.listener);
+    taker.listener = NULL;
+    run_some(loop);
+    int client = start_client(ntohs(address.sin_port)), connection = -1;
+    RUN_UNTIL(loop, (connection = accept4(theirs, NULL, NULL, SOCK_CLOEXEC)) >= 0 || errno != EAGAIN);
+    ck_assert_msg(connection >= 0, "%s", strerror(errno));
+    ck_assert_int_eq(taker.count, 0);
+    close(connection);
+    close(client);
+    close(theirs);
+    finish(loop, &taker);
+}
+
 TEST(a_listener_on_a_unix_socket_has_no_port)
 {
     struct taker taker = {0};
@@ -424,4 +445,38 @@ TEST(a_listener_without_fds_may_be_paused_or_closed)
         jg_set_error_handler(NULL, NULL);
         finish(loop, &taker);
     }
+}
+
+static void close_at_report(const jg_report *report, void *arg)
+{
+    struct taker *taker = arg;
+    ck_assert_int_eq(report->error, EMFILE);
+    taker->reports++;
+    jg_listener_close(taker->listener);
+    taker->listener = NULL;
+}
+
+TEST(a_listener_may_be_closed_by_the_report_that_it_has_no_fds)
+{
+    struct taker taker = {0}, other = {0};
+    struct sockaddr_in address = loopback(0);
+    jg_loop *loop = new_loop();
+    jg_set_error_handler(close_at_report, &taker);
+    taker.listener = LISTEN(loop, address, &taker);
+    other.listener = LISTEN(loop, address, &other);
+    int client = start_client(jg_listener_port(taker.listener));
+    struct rlimit before = leave_fds(0);
+    RUN_UNTIL(loop, taker.reports);
+    setrlimit(RLIMIT_NOFILE, &before);
+    run_some(loop);
+    close(client);
+    client = start_client(jg_listener_port(other.listener));
+    double end = jg_loop_time(loop) + 0.15; /* when it would have tried again */
+    while (jg_loop_time(loop) < end)
+        ck_assert_int_eq(jg_loop_run_once(loop, 0.05), 0);
+    RUN_UNTIL(loop, other.count == 1);
+    ck_assert_int_eq(taker.count, 0);
+    close(client);
+    jg_set_error_handler(NULL, NULL);
+    finish(loop, &other);
 }

@@ -41,9 +41,15 @@ def entries(head, type_name, member):
 
 
 def with_children(head):
-    for task in entries(head, "struct jg__task", "siblings"):
+    """By hand, since a chain of awaits may be deeper than Python recurses."""
+    levels = [entries(head, "struct jg__task", "siblings")]
+    while levels:
+        task = next(levels[-1], None)
+        if task is None:
+            levels.pop()
+            continue
         yield task
-        yield from with_children(task["children"])
+        levels.append(entries(task["children"], "struct jg__task", "siblings"))
 
 
 def all_tasks():
@@ -51,8 +57,12 @@ def all_tasks():
         yield from with_children(scheduler["roots"])
 
 
+def name_of(task):
+    return task["name"].string(errors="replace")  # it may be cut in the middle of a character
+
+
 def names_of(tasks):
-    return {int(task.address): task["name"].string() for task in tasks}
+    return {int(task.address): name_of(task) for task in tasks}
 
 
 def running_tasks():
@@ -153,7 +163,7 @@ class Tasks(gdb.Command):
         for task in tasks:
             cancelled = ", cancelled" if task["cancelled"] else ""
             entry = str(task["fn"]).partition("<")[2].rstrip(">") or str(task["fn"])
-            print(f"{int(task.address):#x}  {task['name'].string():<31}  {entry}  {state_of(task, running, names)}{cancelled}")
+            print(f"{int(task.address):#x}  {name_of(task):<31}  {entry}  {state_of(task, running, names)}{cancelled}")
         print(f"{len(tasks)} tasks")
 
 
@@ -171,11 +181,11 @@ class Backtrace(gdb.Command):
         running = running_tasks()
         tasks = list(all_tasks())
         names = names_of(tasks)
-        found = [task for task in tasks if wanted in (task["name"].string(), f"{int(task.address):#x}")]
+        found = [task for task in tasks if wanted in (name_of(task), f"{int(task.address):#x}")]
         if not found:
             raise gdb.GdbError(f"juggle bt: no task is called {wanted}")
         for task in found:
-            print(f"{task['name'].string()} ({int(task.address):#x}) {state_of(task, running, names)}")
+            print(f"{name_of(task)} ({int(task.address):#x}) {state_of(task, running, names)}")
             self.show(task, running)
 
     def show(self, task, running):
