@@ -6,7 +6,9 @@
 
 JG_BEGIN
 
-/* Ready to use when zero; belongs to the task that first starts a child in it. All fields are private. */
+/* Ready to use when zero; belongs to the task that first starts a child in it. A child that has ended keeps its stack
+ * until jg_group_next or jg_group_wait has taken it: whoever starts children without end takes them now and then, or
+ * detaches tasks instead. All fields are private. */
 typedef struct jg_group {
     void *owner;
     void *children[2];
