@@ -29,5 +29,59 @@
 #include <juggle/task.h>
 #include <juggle/timeout.h>
 #include <juggle/transport.h>
+#if __has_include(<juggle/channel.h>)
+#include <juggle/channel.h>
+#endif
+#if __has_include(<juggle/datagram.h>)
+#include <juggle/datagram.h>
+#endif
+#if __has_include(<juggle/debug.h>)
+#include <juggle/debug.h>
+#endif
+#if __has_include(<juggle/file.h>)
+#include <juggle/file.h>
+#endif
+#if __has_include(<juggle/names.h>)
+#include <juggle/names.h>
+#endif
+#if __has_include(<juggle/pipe.h>)
+#include <juggle/pipe.h>
+#endif
+#if __has_include(<juggle/process.h>)
+#include <juggle/process.h>
+#endif
+#if __has_include(<juggle/queue.h>)
+#include <juggle/queue.h>
+#endif
+#if __has_include(<juggle/runner.h>)
+#include <juggle/runner.h>
+#endif
+#if __has_include(<juggle/select.h>)
+#include <juggle/select.h>
+#endif
+#if __has_include(<juggle/signal.h>)
+#include <juggle/signal.h>
+#endif
+#if __has_include(<juggle/socket.h>)
+#include <juggle/socket.h>
+#endif
+#if __has_include(<juggle/sync.h>)
+#include <juggle/sync.h>
+#endif
+#if __has_include(<juggle/thread.h>)
+#include <juggle/thread.h>
+#endif
+#if __has_include(<juggle/tls.h>)
+#include <juggle/tls.h>
+#endif
+#if __has_include(<juggle/unix.h>)
+#include <juggle/unix.h>
+#endif
+#if __has_include(<juggle/watch.h>)
+#include <juggle/watch.h>
+#endif
+#if __has_include(<juggle/workers.h>)
+#include <juggle/workers.h>
+#endif
 
 #endif
