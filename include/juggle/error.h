@@ -27,10 +27,22 @@ typedef struct jg_report {
 
 typedef void (*jg_error_handler)(const jg_report *report, void *arg);
 
-/* Replaces the error handler of the process; NULL restores the default, which writes one line to stderr, except for
- * failures by ECANCELED, EPIPE and ECONNRESET. The handler is called from the loop's thread and must not wait.
- * Never waits. asyncio: loop.set_exception_handler. */
+/* Replaces the error handler of the process; NULL restores the default one. The handler is called from the loop's
+ * thread, or from whatever thread reports, and must not wait. May be called from any thread; another one may still be
+ * inside the old handler when this returns. Never waits. asyncio: loop.set_exception_handler. */
 JG_API void jg_set_error_handler(jg_error_handler handler, void *arg);
+
+/* The handler that is set, which may be jg_default_error_handler, and its argument (if `arg` is not NULL). Never waits.
+ * asyncio: loop.get_exception_handler. */
+JG_API jg_error_handler jg_get_error_handler(void **arg);
+
+/* Hands a report to the handler that is set. May be called from any thread. Preserves errno. Never waits. asyncio:
+ * loop.call_exception_handler. */
+JG_API void jg_call_error_handler(const jg_report *report);
+
+/* The default: writes one line to stderr, except for failures by ECANCELED, EPIPE and ECONNRESET. For handlers that add
+ * something to it; `arg` is not used. Never waits. asyncio: loop.default_exception_handler. */
+JG_API void jg_default_error_handler(const jg_report *report, void *arg);
 
 JG_END
 

@@ -15,7 +15,8 @@ typedef struct jg_future {
     void *value;
     int error;
     unsigned state;
-    void *reserved[2];
+    struct jg__future_callback *callbacks;
+    void *reserved[1];
 } jg_future;
 
 /* Completes it with a value, or with an errno; wakes every waiter in the order of their arrival. From the loop's
@@ -29,8 +30,30 @@ JG_API int jg_future_set_error(jg_future *future, int error);
  * asyncio: await future. */
 JG_API int jg_future_wait(jg_future *future, void **value) JG_MUST_USE;
 
-/* asyncio: Future.done. */
+/* Completes it with ECANCELED. Returns false if it was completed before. From the loop's thread. Never waits. asyncio:
+ * Future.cancel. */
+JG_API bool jg_future_cancel(jg_future *future);
+
+/* Is it completed? Is it completed with ECANCELED? Never wait. asyncio: Future.done, Future.cancelled. */
 JG_API bool jg_future_done(const jg_future *future);
+JG_API bool jg_future_cancelled(const jg_future *future);
+
+/* The value that it was completed with (if `value` is not NULL): returns 0; -1 with the error that it was completed
+ * with, or with EINPROGRESS when it is not completed yet. Never waits. asyncio: Future.result. */
+JG_API int jg_future_result(const jg_future *future, void **value);
+
+/* The errno that it was completed with; 0 when it has a value; -1 with EINPROGRESS when it is not completed yet. Never
+ * waits. asyncio: Future.exception. */
+JG_API int jg_future_error(const jg_future *future);
+
+/* Calls fn(future, arg) from a turn after its completion, on the loop's stack; if it is completed, from the next turn.
+ * The future must stay until then. Inside a loop that runs, or before. Never waits. Returns 0, or -1 with ENOMEM.
+ * asyncio: Future.add_done_callback. */
+JG_API int jg_future_add_done_callback(jg_future *future, void (*fn)(jg_future *future, void *arg), void *arg);
+
+/* Takes back all callbacks of this fn and arg that were not called yet, and returns how many there were. Never waits.
+ * asyncio: Future.remove_done_callback. */
+JG_API size_t jg_future_remove_done_callback(jg_future *future, void (*fn)(jg_future *future, void *arg), void *arg);
 
 /* For threads: the future is bound to the running loop first, by the task that will wait; then one thread, or a signal
  * handler, may complete it once with the _threadsafe forms. The future may be freed as soon as jg_future_wait has

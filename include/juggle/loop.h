@@ -140,6 +140,14 @@ typedef enum jg_opcode {
     JG_OP_RECV,    /* recv(fd, .buffer, .length); with .multishot and .buffer NULL: data as it comes, see below */
     JG_OP_SEND,    /* send(fd, .buffer, .length), until all is sent or an error comes; the result is what was sent */
     JG_OP_SENDMSG, /* the same for .message, whose parts are used up on the way */
+    /* For fds that are no sockets. The loop's thread makes these calls itself as soon as the fd is ready for them, so
+     * that the kernel never holds on to memory for a device that does not answer. */
+    JG_OP_READ,     /* read(fd, .buffer, .length); with .multishot and .buffer NULL: data as it comes, as RECV */
+    JG_OP_WRITE,    /* write(fd, .buffer, .length), until all is written or an error comes; the result is what was */
+    JG_OP_WRITEV,   /* the same for the parts of .message, which are used up on the way */
+    JG_OP_SENDFILE, /* sendfile(fd, .source, .offset, .count), also to a non-blocking socket, until all is sent, the
+                       file ends or an error comes; with .offset -1 splice(.source, fd, .count), from a pipe; the result
+                       is what was sent */
 } jg_opcode;
 
 typedef struct jg_operation jg_operation;
@@ -153,20 +161,27 @@ struct jg_operation {
     void *arg; /* the owner's */
     __extension__ union {
         __extension__ struct {
-            void *buffer; /* RECV, SEND */
+            void *buffer; /* RECV, SEND, READ, WRITE */
             size_t length;
         };
         __extension__ struct {
             const struct sockaddr *address; /* CONNECT */
             socklen_t address_length;
         };
-        struct msghdr *message; /* SENDMSG */
+        __extension__ struct {
+            off_t offset; /* SENDFILE */
+            size_t count;
+            int source;
+        };
+        struct msghdr *message; /* SENDMSG, WRITEV */
         short events;           /* POLL */
     };
-    bool multishot; /* ACCEPT, RECV: goes on until it fails, is cancelled, or the peer ends */
-    /* RECV with .multishot: `done` finds the bytes in .buffer and .length, valid during the call only, and result ==
-     * length; 0 is end of file. If `offer` is set, it is asked first for memory of the owner's to receive into: it
-     * returns it and sets *length, or returns NULL for none. It must not submit or cancel. */
+    bool multishot; /* ACCEPT, RECV, READ: goes on until it fails, is cancelled, or the peer ends */
+    bool blocking;  /* READ, WRITE, WRITEV: the fd isn't non-blocking. It is polled before each step, and written to in
+                       steps of at most 4096 bytes. */
+    /* RECV and READ with .multishot: `done` finds the bytes in .buffer and .length, valid during the call only, and
+     * result == length; 0 is end of file. If `offer` is set, it is asked first for memory of the owner's to receive
+     * into: it returns it and sets *length, or returns NULL for none. It must not submit or cancel. */
     void *(*offer)(jg_operation *operation, size_t *length);
     bool more;           /* in `done`: another call will follow */
     unsigned char state; /* private */
@@ -209,7 +224,10 @@ JG_API double jg_loop_prepare(jg_loop *loop);
 
 /* ---- Counters ---- */
 
+enum { JG_LAG_BUCKETS = 24 };
+
 typedef struct jg_loop_statistics {
+    const char *poller;         /* as jg_loop_poller has it */
     uint64_t turns;             /* turns made */
     uint64_t polls;             /* system calls that waited for or fetched events */
     uint64_t callbacks;         /* handles run */
@@ -220,9 +238,15 @@ typedef struct jg_loop_statistics {
     uint64_t buffers_exhausted; /* io_uring: receives that found the buffer ring empty */
     uint64_t registrations;     /* epoll: epoll_ctl calls */
     uint64_t timers;            /* timers run */
+    uint64_t wakeups;           /* times that another thread, or a signal handler, has woken the loop */
+    uint64_t ready;             /* callbacks and tasks that are ready to run now */
+    /* How long turns took, which is how late the last of what they ran came to run: lag[0] counts those under 1 us,
+     * lag[1] those under 2 us, lag[i] those under 2^i us that are not in lag[i - 1]; the last one, all that took
+     * longer. A turn that is followed by another one at once includes the look at the kernel between them. */
+    uint64_t lag[JG_LAG_BUCKETS];
 } jg_loop_statistics;
 
-/* The counters since the loop was made. */
+/* The counters since the loop was made. Takes as long as it takes to count what is ready. */
 JG_API void jg_loop_get_statistics(const jg_loop *loop, jg_loop_statistics *statistics);
 
 JG_END

@@ -20,6 +20,10 @@ typedef struct jg_allocator {
 
 JG_API int jg_set_allocator(const jg_allocator *allocator);
 
+/* Frees memory that a call has handed over, such as what jg_read_file has read. Accepts NULL, preserves errno. Never
+ * waits. Thread-safe. */
+JG_API void jg_free(void *block);
+
 /* How many blocks of the library's are allocated at this moment, in all threads: 0 when every loop is closed and every
  * object freed. For tests. Never waits. */
 JG_API size_t jg_allocated_blocks(void);

@@ -1,4 +1,5 @@
-/* TCP servers: a task for each connection. asyncio's counterparts: start_server, Server. */
+/* Servers: a task for each connection. Over TCP here, over Unix sockets in <juggle/unix.h>. asyncio's counterparts:
+ * start_server, Server. */
 #ifndef JUGGLE_SERVER_H
 #define JUGGLE_SERVER_H
 
@@ -31,8 +32,14 @@ typedef struct jg_server_options {
     size_t stack_size; /* of handlers, bytes; 0: 192 KiB */
     size_t high_water; /* as in jg_stream_options */
     size_t low_water;
-    const char *name;     /* of the handlers' tasks; default: the handler's */
-    const char *function; /* private: set by the macro, the name if there is no other */
+    struct jg_tls *tls;       /* speak TLS, see tls.h: the handler is called after the handshake. Handshakes that fail
+                                 are reported once a minute, summed up; peers that send nothing are not failures. */
+    double handshake_timeout; /* seconds; 0: 60 */
+    double shutdown_timeout;  /* seconds that a connection with TLS lingers after closing; 0: 1 */
+    mode_t mode;              /* jg_start_unix_server: of the file, such as 0600; 0: what the umask leaves */
+    bool receive_fds;         /* jg_start_unix_server: as in jg_stream_options */
+    const char *name;         /* of the handlers' tasks; default: the handler's */
+    const char *function;     /* private: set by the macro, as in jg_task_options */
 } jg_server_options;
 
 /* Listens on host and port, accepts, and runs handler(client, arg) for each connection. host: a name or address; NULL:
@@ -64,8 +71,21 @@ JG_API void jg_server_stop(jg_server *server);
 JG_API void jg_server_close(jg_server *server);
 JG_API void jg_server_autoptr(jg_server **server);
 
-/* The port of the first address, and "127.0.0.1:8888" of each; NULL past the last. Valid while the server is. Never
- * wait. asyncio: sockets. */
+/* Waits until the server has been closed, by another task, and its handlers have ended. Waits. Returns 0; -1 with
+ * ECANCELED, ETIMEDOUT. asyncio: wait_closed. */
+JG_API int jg_server_wait_closed(jg_server *server);
+
+/* Ends the connections that are being served, and leaves the server as it is: their reads find the end of file, their
+ * writes fail with EPIPE, what was written before is still sent. abort_clients resets them: reads fail with
+ * ECONNRESET. The handlers end as they see fit. Never wait. asyncio: Server.close_clients, abort_clients. */
+JG_API void jg_server_close_clients(jg_server *server);
+JG_API void jg_server_abort_clients(jg_server *server);
+
+/* Does it accept: not before jg_start_serving, not while it closes. Never waits. asyncio: is_serving. */
+JG_API bool jg_server_is_serving(jg_server *server);
+
+/* The port of the first address (0 for a Unix socket), and "127.0.0.1:8888" of each; NULL past the last. Valid while
+ * the server is. Never wait. asyncio: sockets. */
 JG_API int jg_server_port(jg_server *server);
 JG_API const char *jg_server_address(jg_server *server, size_t index);
 

@@ -1,4 +1,5 @@
-/* Byte streams over TCP, for tasks. asyncio's counterparts: open_connection, StreamReader and StreamWriter in one.
+/* Byte streams, for tasks: over TCP here, Unix sockets in <juggle/unix.h>, pipes and the like in <juggle/pipe.h>.
+ * asyncio's counterparts: open_connection, StreamReader and StreamWriter in one.
  *
  * One task reads at a time (a second one aborts with a sentence), any number write. Unless said otherwise each call
  * that waits can fail with ECANCELED and ETIMEDOUT; with EBADF when the stream is closed meanwhile by another task;
@@ -8,6 +9,7 @@
 #define JUGGLE_STREAM_H
 
 #include <juggle/task.h>
+#include <juggle/transport.h>
 #include <stdarg.h>
 
 JG_BEGIN
@@ -16,13 +18,20 @@ typedef struct jg_stream jg_stream;
 
 typedef struct jg_stream_options {
     size_t size;
-    int family;             /* AF_INET, AF_INET6; 0: both */
-    const char *local_host; /* address to connect from; NULL: any */
-    int local_port;         /* and its port; 0: any */
-    bool keep_alive;        /* SO_KEEPALIVE */
-    double attempt_delay;   /* seconds until the next address is tried beside the first (RFC 8305); 0: 0.25 */
-    size_t high_water;      /* bytes; 0: 64 KiB. See jg_write. */
-    size_t low_water;       /* bytes; 0: a quarter of high_water */
+    int family;                  /* AF_INET, AF_INET6; 0: both */
+    const char *local_host;      /* address to connect from; NULL: any */
+    int local_port;              /* and its port; 0: any */
+    bool keep_alive;             /* SO_KEEPALIVE */
+    double attempt_delay;        /* seconds until the next address is tried beside the first (RFC 8305); 0: 0.25 */
+    size_t high_water;           /* bytes; 0: 64 KiB. See jg_write. */
+    size_t low_water;            /* bytes; 0: a quarter of high_water */
+    struct jg_tls *tls;          /* jg_open_*: speak TLS, see tls.h, whose errors it may then fail with too */
+    const char *server_hostname; /* with tls: the name to ask for and to check; NULL: that of the host */
+    double handshake_timeout;    /* with tls, seconds; 0: 60 */
+    double shutdown_timeout;     /* with tls, seconds that it lingers after closing; 0: 1 */
+    bool receive_fds;            /* Unix sockets: keep the fds that the peer passes, for jg_recv_fd */
+    bool shared;                 /* jg_stream_from_fd: others have this open file too: it stays in blocking mode and is
+                                    not shut down */
 } jg_stream_options;
 
 /* Connects to host (a name, or an IPv4 or IPv6 address; NULL: this machine) and port (0 to 65535). Names are looked up
@@ -35,8 +44,12 @@ typedef struct jg_stream_options {
     jg_open_connection_with(host, port, JG_OPTIONS(jg_stream_options, __VA_ARGS__))
 JG_API jg_stream *jg_open_connection_with(const char *host, int port, const jg_stream_options *options) JG_MUST_USE;
 
-/* A stream on a connected stream socket, which it owns from now on; on failure the fd is still the caller's. Never
- * waits. Returns NULL with EBADF, ENOTSOCK, ENOMEM. asyncio: open_connection(sock=...). */
+/* A stream on a connected stream socket, a pipe, a FIFO, a terminal or another character device, or a file from its
+ * current position on. It owns the fd from now on, and makes it non-blocking unless it is `shared`; on failure the fd
+ * is still the caller's. An fd that is open for one direction only makes a stream of that direction: see
+ * <juggle/pipe.h>. Files, which are always ready, are read and written by the loop's thread. Never waits. Returns NULL
+ * with EBADF, ENOTSOCK (a socket that is no stream socket), EINVAL (a directory, or what else is no stream of bytes),
+ * ENOMEM. asyncio: open_connection(sock=...), connect_read_pipe, connect_write_pipe. */
 #define jg_stream_from_fd(fd, ...) jg_stream_from_fd_with(fd, JG_OPTIONS(jg_stream_options, __VA_ARGS__))
 JG_API jg_stream *jg_stream_from_fd_with(int fd, const jg_stream_options *options) JG_MUST_USE;
 
@@ -100,8 +113,27 @@ JG_API int jg_drain(jg_stream *stream);
 /* Sends now and waits until the kernel has everything. Returns 0; -1 as jg_write. */
 JG_API int jg_flush(jg_stream *stream);
 
-/* Half-closes after what was written; reading goes on. Never waits. Returns 0; -1 with EPIPE. asyncio: write_eof. */
+/* Half-closes after what was written; reading goes on. Never waits. Returns 0; -1 with EPIPE, or EOPNOTSUPP where
+ * jg_can_write_eof is false. asyncio: write_eof, can_write_eof. */
 JG_API int jg_write_eof(jg_stream *stream);
+JG_API bool jg_can_write_eof(const jg_stream *stream);
+
+/* ---- Moving ---- */
+
+/* Sends `count` bytes of a regular file from `offset` on, or fewer at its end; count 0: all up to its end. The position
+ * of fd stays as it is. The kernel moves them without a copy (sendfile(2)) where the stream is a plain socket or pipe,
+ * behind what was written before and before what is written later; else they are read and written in pieces, and what
+ * other tasks write to the stream meanwhile comes between. Files are read by the loop's thread. Waits as jg_write does,
+ * and an interruption halfway leaves the stream broken as there. Returns how many were sent; -1 with EINVAL (fd is no
+ * regular file, or the offset is negative), EBADF, EIO, ENOMEM, and as jg_write. asyncio: loop.sendfile. */
+JG_API ssize_t jg_sendfile(jg_stream *stream, int fd, off_t offset, size_t count);
+
+/* Moves bytes from one stream to another one, or back to the same, until the end of file or until `count` (0: no limit)
+ * were moved. The kernel moves them without a copy (splice(2)) where both are plain sockets or pipes; else they are
+ * read and written in pieces. The end of file is not passed on: see jg_write_eof. Waits. Returns how many were moved;
+ * -1 with what ended reading or writing. After a failure or an interruption, what was taken from the one stream and not
+ * written to the other is there to be read. asyncio has none. */
+JG_API ssize_t jg_splice(jg_stream *from, jg_stream *to, size_t count);
 
 /* ---- Closing ---- */
 
@@ -135,8 +167,25 @@ JG_API size_t jg_write_pending(const jg_stream *stream);
 /* Sets the water marks in bytes; low is clamped to high. asyncio: set_write_buffer_limits. */
 JG_API void jg_set_write_limits(jg_stream *stream, size_t high, size_t low);
 
-/* The socket, for setsockopt and the like; it stays the stream's. */
+/* The fd, for setsockopt and the like; it stays the stream's. -1 when the connection is lost, or in memory. */
 JG_API int jg_fileno(const jg_stream *stream);
+
+/* Is it being closed, or lost? asyncio: is_closing. */
+JG_API bool jg_is_closing(const jg_stream *stream);
+
+/* The errno that ended the connection, or 0: as long as it stands, after an orderly end, after a close. Unlike the
+ * failure of a read it stays. asyncio: StreamReader.exception. */
+JG_API int jg_stream_error(const jg_stream *stream);
+
+/* How long, in seconds, each read, and each write, drain, flush and close of this stream may wait before it fails with
+ * ETIMEDOUT; 0: no limit, NaN or negative: EINVAL. Streams of a server begin with its idle_timeout and write_timeout. A
+ * call that waits already keeps the limit it began with. Return 0 or -1. */
+JG_API int jg_set_read_timeout(jg_stream *stream, double seconds);
+JG_API int jg_set_write_timeout(jg_stream *stream, double seconds);
+
+/* The transport below, for the questions of <juggle/transport.h>: borrowed, valid while the stream is. To read, write
+ * or close it, or to change its protocol, is the stream's. asyncio: StreamWriter.transport. */
+JG_API jg_transport *jg_stream_transport(const jg_stream *stream);
 
 JG_END
 

@@ -25,10 +25,11 @@ typedef struct jg_task jg_task;
 
 typedef struct jg_run_options {
     size_t size;
-    const char *poller; /* as in jg_loop_options */
-    const char *name;   /* of the main task; default "main" */
-    size_t stack_size;  /* of the main task, bytes; 0: 192 KiB */
-    bool no_sigint;     /* leave Ctrl-C alone */
+    const char *poller;   /* as in jg_loop_options */
+    const char *name;     /* of the main task; default "main" */
+    size_t stack_size;    /* of the main task, bytes; 0: 192 KiB */
+    bool no_sigint;       /* leave Ctrl-C alone */
+    const char *function; /* private: set by the macro, as in jg_task_options */
 } jg_run_options;
 
 /* Runs fn(arg) as the main task of a new loop, until it has ended. Then every task that is left is cancelled and waited
@@ -39,7 +40,8 @@ typedef struct jg_run_options {
  * end, and jg_run returns what it returns. SIGPIPE is ignored from the first run on where it was at its default. Blocks
  * the thread. One run a thread at a time; several threads may run one each. Returns -1 with ENOMEM, EMFILE, ENFILE,
  * ENOTSUP when the loop can't be made. asyncio: run, Runner. */
-#define jg_run(fn, arg, ...) jg_run_with(fn, arg, JG_OPTIONS(jg_run_options, __VA_ARGS__))
+#define jg_run(fn, arg, ...) \
+    jg_run_with(fn, arg, &(jg_run_options){.size = sizeof(jg_run_options), JG_TASK_NAME(#fn) __VA_ARGS__})
 JG_API int jg_run_with(jg_coroutine fn, void *arg, const jg_run_options *options);
 
 /* Seconds on the clock of every loop, CLOCK_MONOTONIC. Never waits. asyncio: loop.time. */
@@ -65,7 +67,8 @@ typedef struct jg_task_options {
     const char *name;     /* copied, cut to 31 bytes; default: the function's */
     size_t stack_size;    /* bytes, rounded up to a power of two, or to the default; 0: 192 KiB. 16 KiB is the least. */
     size_t copy;          /* copy so many bytes from arg to the child's stack and hand it the copy */
-    const char *function; /* private: set by the macro, the name if there is no other */
+    const char *function; /* private: set by the macro: the function, NUL, and where the task was created */
+    bool eager;           /* run it at once until its first wait; then the creator goes on. asyncio: eager_start */
 } jg_task_options;
 
 /* Creates a task that runs fn(arg) from a later turn on. The handle is consumed exactly once by the creating task: by
@@ -76,8 +79,23 @@ typedef struct jg_task_options {
  * the stack; then nothing is owned. asyncio: create_task. */
 #define jg_create_task(fn, arg, ...) \
     jg_create_task_with(fn, arg, &(jg_task_options){.size = sizeof(jg_task_options), JG_TASK_NAME(#fn) __VA_ARGS__})
-#define JG_TASK_NAME(text) .function = (text),
+#define JG_TASK_NAME(text) .function = text "\0" __FILE__ ":" JG_TEXT_OF(__LINE__),
+#define JG_TEXT_OF(what) JG_TEXT_OF_IT(what)
+#define JG_TEXT_OF_IT(what) #what
 JG_API jg_task *jg_create_task_with(jg_coroutine fn, void *arg, const jg_task_options *options) JG_MUST_USE;
+
+/* A task factory sees each task of its loop before jg_create_task or jg_group_start makes it, and may change the
+ * options; a failure (-1 with errno) is that of the creation. It must not wait, nor create tasks. */
+typedef int (*jg_task_factory)(jg_coroutine fn, void *arg, jg_task_options *options, void *factory_arg);
+
+/* Sets the task factory of a loop that runs tasks; NULL: none. jg_get_task_factory returns it and its argument (if
+ * `factory_arg` is not NULL). From the loop's thread. Never wait. asyncio: loop.set_task_factory, get_task_factory. */
+JG_API void jg_set_task_factory(jg_loop *loop, jg_task_factory factory, void *factory_arg);
+JG_API jg_task_factory jg_get_task_factory(jg_loop *loop, void **factory_arg);
+
+/* A task factory that makes every task eager (see .eager): those that a callback of the loop creates, or jg_call_deep,
+ * start from a later turn all the same. asyncio: eager_task_factory. */
+JG_API int jg_eager_task_factory(jg_coroutine fn, void *arg, jg_task_options *options, void *factory_arg);
 
 /* Waits for the task's end and returns its result; a failure's errno is set. Consumes the handle. Skips the entry
  * check; when interrupted, it cancels the task and goes on waiting until it has ended, then returns the task's outcome,
@@ -98,6 +116,11 @@ JG_API void jg_detach(jg_task *task);
  * ask, itself included. asyncio: Task.cancel. */
 JG_API void jg_cancel(jg_task *task);
 
+/* Takes that back: from now on the task's waits work again; a wait that was interrupted already stays so. Returns
+ * whether the task was cancelled; false for one that has ended, and while jg_run ends, which cancels for good. Never
+ * waits. asyncio: Task.uncancel. */
+JG_API bool jg_uncancel(jg_task *task);
+
 /* Cancels a task of this task's own, waits for its end and consumes it; the outcome is dropped. NULL is ignored.
  * Preserves errno. Waits, and aborts, as jg_await does. */
 JG_API void jg_cancel_and_wait(jg_task *task);
@@ -109,6 +132,11 @@ JG_API jg_task *jg_current_task(void);
 
 /* Has it ended? asyncio: Task.done. */
 JG_API bool jg_task_done(jg_task *task);
+
+/* Its result, when it has ended and was not consumed: *result (if not NULL) gets what fn returned, or its negated
+ * errno. Consumes nothing. Never waits. Returns 0; -1 with EINPROGRESS when it has not ended. asyncio: Task.result,
+ * Task.exception. */
+JG_API int jg_task_result(jg_task *task, int *result);
 
 /* Was it asked to end? asyncio: Task.cancelling. */
 JG_API bool jg_task_cancelled(jg_task *task);
@@ -126,8 +154,16 @@ JG_API size_t jg_all_tasks(jg_task **tasks, size_t capacity);
  * Task.add_done_callback. */
 JG_API int jg_task_add_done_callback(jg_task *task, void (*fn)(jg_task *task, int result, void *arg), void *arg);
 
+/* Takes back all done callbacks of this fn and arg that were not called yet, and returns how many there were. Never
+ * waits. asyncio: Task.remove_done_callback. */
+JG_API size_t jg_task_remove_done_callback(jg_task *task, void (*fn)(jg_task *task, int result, void *arg), void *arg);
+
 /* The loop of the running task. */
 JG_API jg_loop *jg_task_loop(void);
+
+/* May this place wait? True in a task; false outside of one (in a plain thread, in a callback of the loop), inside
+ * jg_call_deep and in a forked child, where a call that waits aborts. For code that is used in both. Never waits. */
+JG_API bool jg_may_wait(void);
 
 /* ---- Other libraries ---- */
 

@@ -1,5 +1,5 @@
-/* TCP connections and listeners with callbacks, on a loop, without coroutines. asyncio's counterpart: transports and
- * protocols.
+/* Connections and listeners with callbacks (TCP, Unix sockets, pipes), on a loop, without coroutines. asyncio's
+ * counterpart: transports and protocols.
  *
  * A transport pushes what happens into its protocol, from turns of its loop, never from inside a call into the
  * transport. Nothing in this header waits. All calls belong to the loop's thread. */
@@ -33,17 +33,23 @@ typedef struct jg_protocol {
     /* The last call: the fd is closed and the transport is freed when this returns. `error` is 0 after a close or an
      * abort of the owner's own, else the errno: ECONNRESET, EPIPE, ETIMEDOUT, ECONNREFUSED (connect), ENOMEM, ... */
     void (*connection_lost)(jg_transport *transport, void *arg, int error);
+    /* With .receive_fds: an fd of the callee's came, with the last of the bytes that were handed over just now; or a
+     * negated errno for one that got lost: -EMFILE. Without the callback they are closed. */
+    void (*fd_received)(jg_transport *transport, void *arg, int fd);
 } jg_protocol;
 
 typedef struct jg_transport_options {
     size_t size;
     const struct sockaddr *local_address; /* connect: bind to it first */
     socklen_t local_address_length;
-    bool keep_alive; /* SO_KEEPALIVE */
-    bool delay;      /* leave Nagle's algorithm on; by default TCP_NODELAY is set */
+    bool keep_alive;  /* SO_KEEPALIVE */
+    bool delay;       /* leave Nagle's algorithm on; by default TCP_NODELAY is set */
+    bool receive_fds; /* Unix sockets: take the fds that the peer passes; by default the kernel discards them */
+    bool shared;      /* from_fd: others have this open file too; leave it in blocking mode and don't shut it down */
 } jg_transport_options;
 
-/* Starts to connect; connection_made or connection_lost follows. The address is copied.
+/* Starts to connect; connection_made or connection_lost follows. The address is copied. On a Unix socket whose backlog
+ * is full it tries again until it is aborted.
  * Returns NULL with ENOMEM, EMFILE, ENFILE, EAFNOSUPPORT, or bind's EADDRINUSE, EADDRNOTAVAIL, EACCES; no callback
  * then. asyncio: loop.create_connection. */
 #define jg_transport_connect(loop, address, length, protocol, arg, ...) \
@@ -52,9 +58,13 @@ JG_API jg_transport *jg_transport_connect_with(jg_loop *loop, const struct socka
                                                const jg_protocol *protocol, void *arg,
                                                const jg_transport_options *options) JG_MUST_USE;
 
-/* Takes over a connected stream socket and makes it non-blocking; connection_made follows. On success the fd is the
- * transport's, on failure still the caller's.
- * Returns NULL with ENOMEM, EBADF, ENOTSOCK. asyncio: create_connection(sock=...), connect_accepted_socket. */
+/* Takes over a connected stream socket, a pipe, a FIFO, a character device or a file, and makes it non-blocking unless
+ * it is `shared`; connection_made follows. On success the fd is the transport's, on failure still the caller's. What
+ * the fd isn't open for fails with EBADF; eof_received doesn't come where there is nothing to read. Who writes to a
+ * pipe is told by connection_lost with EPIPE when nobody reads it any more; SIGPIPE is ignored from the first pipe on,
+ * if it was at its default. Returns NULL with ENOMEM, EBADF, ENOTSOCK (a socket that is no stream socket), EINVAL (a
+ * directory, or what else is no stream of bytes). asyncio: create_connection(sock=...), connect_accepted_socket,
+ * connect_read_pipe, connect_write_pipe. */
 #define jg_transport_from_fd(loop, fd, protocol, arg, ...) \
     jg_transport_from_fd_with(loop, fd, protocol, arg, JG_OPTIONS(jg_transport_options, __VA_ARGS__))
 JG_API jg_transport *jg_transport_from_fd_with(jg_loop *loop, int fd, const jg_protocol *protocol, void *arg,
@@ -72,8 +82,11 @@ JG_API int jg_transport_try_write(jg_transport *transport, const void *data, siz
 /* Hands what is queued to the kernel now instead of when the turn ends. */
 JG_API void jg_transport_flush(jg_transport *transport);
 
-/* Sends FIN after what is queued; reading goes on. Returns 0, or -1 with EPIPE. asyncio: write_eof. */
+/* Sends FIN after what is queued; reading goes on. The writing end of a pipe is closed, connection_lost follows.
+ * Returns 0, or -1 with EPIPE, or EOPNOTSUPP where can_write_eof is false: on terminals and on what is shared. asyncio:
+ * write_eof, can_write_eof. */
 JG_API int jg_transport_write_eof(jg_transport *transport);
+JG_API bool jg_transport_can_write_eof(const jg_transport *transport);
 
 /* Sends what is queued, shuts down writing, discards what still comes for at most 1 second and 1 MiB (else unread input
  * makes the kernel reset the connection and the peer loses the end of the answer), then closes. No data is delivered
@@ -90,8 +103,23 @@ JG_API bool jg_transport_is_closing(const jg_transport *transport);
 JG_API void jg_transport_pause_reading(jg_transport *transport);
 JG_API void jg_transport_resume_reading(jg_transport *transport);
 
-/* Water marks in bytes; 64 KiB and 16 KiB by default. Low is clamped to high. asyncio: set_write_buffer_limits. */
+/* Is it open for what comes: not paused, not at the end, not closing? asyncio: is_reading. */
+JG_API bool jg_transport_is_reading(const jg_transport *transport);
+
+/* Water marks in bytes; 64 KiB and 16 KiB by default. Low is clamped to high. asyncio: set_write_buffer_limits,
+ * get_write_buffer_limits. */
 JG_API void jg_transport_set_write_limits(jg_transport *transport, size_t high, size_t low);
+JG_API void jg_transport_get_write_limits(const jg_transport *transport, size_t *high, size_t *low);
+
+/* Who is told, and with what. From now on it is another one, also for what was received but not delivered yet;
+ * connection_made is not called again. asyncio: get_protocol, set_protocol. */
+JG_API const jg_protocol *jg_transport_get_protocol(const jg_transport *transport, void **arg);
+JG_API void jg_transport_set_protocol(jg_transport *transport, const jg_protocol *protocol, void *arg);
+
+/* As getpeername(2) and getsockname(2) have it. Return 0, or -1 with their errno, ENOTCONN when the fd is closed.
+ * asyncio: get_extra_info("peername"), ("sockname"). */
+JG_API int jg_transport_peer_address(const jg_transport *transport, struct sockaddr *address, socklen_t *length);
+JG_API int jg_transport_own_address(const jg_transport *transport, struct sockaddr *address, socklen_t *length);
 
 /* Bytes accepted by write that the kernel has not taken yet. asyncio: get_write_buffer_size. */
 JG_API size_t jg_transport_pending(const jg_transport *transport);
@@ -110,9 +138,11 @@ typedef struct jg_listener_options {
     bool reuse_port; /* SO_REUSEPORT, to share the port between loops */
     bool dual_stack; /* an IPv6 wildcard address takes IPv4 too; by default IPV6_V6ONLY is set */
     bool paused;     /* don't accept before jg_listener_resume */
+    mode_t mode;     /* Unix sockets: of the file; 0: what the umask leaves */
 } jg_listener_options;
 
-/* Binds (SO_REUSEADDR) and listens. When fds run out (EMFILE, ENFILE, ENOBUFS, ENOMEM) it keeps the listener, backs
+/* Binds (SO_REUSEADDR) and listens. A Unix socket's file at which nobody answers is replaced; the listener's own is
+ * removed when it closes. When fds run out (EMFILE, ENFILE, ENOBUFS, ENOMEM) it keeps the listener, backs
  * off, retries as soon as a transport of this loop is closed and at least every 100 ms, and reports once a minute to
  * the error handler. Returns NULL with EADDRINUSE, EADDRNOTAVAIL, EACCES, EAFNOSUPPORT, EMFILE, ENFILE, ENOMEM.
  * asyncio: loop.create_server. */

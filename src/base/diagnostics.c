@@ -3,6 +3,7 @@
 #include "base/memory.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 
 enum { TEXT_SIZE = sizeof((struct jg__error_text *)NULL)->words };
 
-struct jg__error_text **(*jg__error_text_slot)(void);
+struct jg__error_text **(*_Atomic jg__error_text_slot)(void);
 
 static _Thread_local struct jg__error_text thread_text;
 
@@ -19,7 +20,8 @@ static _Thread_local struct jg__error_text thread_text;
  * none, unless one is to be allocated. */
 static struct jg__error_text *text_of_the_running(bool allocate)
 {
-    struct jg__error_text **slot = jg__error_text_slot ? jg__error_text_slot() : NULL;
+    struct jg__error_text **(*slot_of_the_running)(void) = jg__error_text_slot;
+    struct jg__error_text **slot = slot_of_the_running ? slot_of_the_running() : NULL;
     if (slot && !*slot && allocate)
         *slot = jg__allocate_zeroed(sizeof **slot);
     return slot && (*slot || !allocate) ? *slot : &thread_text;
@@ -63,7 +65,7 @@ _Noreturn void jg__die(const char *format, ...)
     abort();
 }
 
-static void report_to_stderr(const jg_report *report, void *arg)
+void jg_default_error_handler(const jg_report *report, void *arg)
 {
     (void)arg;
     if (report->error == ECANCELED || report->error == EPIPE || report->error == ECONNRESET)
@@ -74,13 +76,38 @@ static void report_to_stderr(const jg_report *report, void *arg)
         fprintf(stderr, "juggle: %s\n", report->message);
 }
 
-static jg_error_handler error_handler = report_to_stderr;
-static void *error_handler_arg;
+/* A handler and its argument belong together: threads must not see one without the other. */
+static struct {
+    pthread_mutex_t lock;
+    jg_error_handler fn;
+    void *arg;
+} handler = {.lock = PTHREAD_MUTEX_INITIALIZER, .fn = jg_default_error_handler};
 
-void jg_set_error_handler(jg_error_handler handler, void *arg)
+void jg_set_error_handler(jg_error_handler fn, void *arg)
 {
-    error_handler = handler ? handler : report_to_stderr;
-    error_handler_arg = arg;
+    pthread_mutex_lock(&handler.lock);
+    handler.fn = fn ? fn : jg_default_error_handler;
+    handler.arg = arg;
+    pthread_mutex_unlock(&handler.lock);
+}
+
+jg_error_handler jg_get_error_handler(void **arg)
+{
+    pthread_mutex_lock(&handler.lock);
+    jg_error_handler fn = handler.fn;
+    if (arg)
+        *arg = handler.arg;
+    pthread_mutex_unlock(&handler.lock);
+    return fn;
+}
+
+void jg_call_error_handler(const jg_report *report)
+{
+    int saved = errno;
+    void *arg;
+    jg_error_handler fn = jg_get_error_handler(&arg);
+    fn(report, arg);
+    errno = saved;
 }
 
 void jg__report(const char *task_name, int error, const char *format, ...)
@@ -91,6 +118,6 @@ void jg__report(const char *task_name, int error, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    error_handler(&(jg_report){.message = message, .task_name = task_name, .error = error}, error_handler_arg);
+    jg_call_error_handler(&(jg_report){.message = message, .task_name = task_name, .error = error});
     errno = saved;
 }

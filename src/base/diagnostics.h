@@ -19,6 +19,6 @@ struct jg__error_text {
 
 /* Where the error text of whoever runs now is kept: a heap block, NULL at first. The floor of the tasks sets it;
  * without it, or when it returns NULL, there is one for each thread. */
-extern struct jg__error_text **(*jg__error_text_slot)(void);
+extern struct jg__error_text **(*_Atomic jg__error_text_slot)(void);
 
 #endif

@@ -82,3 +82,8 @@ void jg__release(void *block)
     atomic_fetch_sub_explicit(&blocks, 1, memory_order_relaxed);
     errno = saved;
 }
+
+void jg_free(void *block)
+{
+    jg__release(block);
+}

@@ -158,6 +158,42 @@ jg__context_call_on:
         .cfi_endproc
         .size   jg__context_call_on, . - jg__context_call_on
 
+/* int jg__context_trace(on x0, fn x1, arg x2). During the call the CFI has the registers of `on` as those of the
+ * caller. */
+        .globl  jg__context_trace
+        .hidden jg__context_trace
+        .type   jg__context_trace, %function
+        .p2align 4
+jg__context_trace:
+        .cfi_startproc
+        stp     x29, x30, [sp, #-32]!
+        .cfi_adjust_cfa_offset 32
+        .cfi_rel_offset x29, 0
+        .cfi_rel_offset x30, 8
+        str     x19, [sp, #16]
+        .cfi_rel_offset x19, 16
+        ldr     x19, [x0]
+        mov     x0, x2
+        .cfi_remember_state
+        .cfi_def_cfa x19, 160
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7
+        .cfi_rel_offset 72 + \number, 8 * \number
+        .endr
+        .irp    number, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
+        .cfi_rel_offset 19 + \number, 64 + 8 * \number
+        .endr
+        blr     x1
+        .cfi_restore_state
+        ldr     x19, [sp, #16]
+        .cfi_restore x19
+        ldp     x29, x30, [sp], #32
+        .cfi_adjust_cfa_offset -32
+        .cfi_restore x29
+        .cfi_restore x30
+        ret
+        .cfi_endproc
+        .size   jg__context_trace, . - jg__context_trace
+
 #endif
 
         .section .note.GNU-stack, "", %progbits

@@ -92,4 +92,12 @@ int jg__context_call_on(struct jg__context *on, int (*fn)(void *arg), void *arg)
     return call.result;
 }
 
+int jg__context_trace(const struct jg__context *on, int (*fn)(void *arg), void *arg)
+{
+    (void)on;
+    (void)fn;
+    (void)arg;
+    return 0;
+}
+
 #endif

@@ -143,6 +143,36 @@ jg__context_call_on:
         .cfi_endproc
         .size   jg__context_call_on, . - jg__context_call_on
 
+/* int jg__context_trace(on rdi, fn rsi, arg rdx). During the call the CFI has the registers of `on` as those of the
+ * caller. */
+        .globl  jg__context_trace
+        .hidden jg__context_trace
+        .type   jg__context_trace, @function
+        .p2align 4
+jg__context_trace:
+        .cfi_startproc
+        pushq   %rbx
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset rbx, 0
+        movq    (%rdi), %rbx
+        movq    %rdx, %rdi
+        .cfi_remember_state
+        .cfi_def_cfa rbx, 56
+        .cfi_rel_offset rbp, 40
+        .cfi_rel_offset rbx, 32
+        .cfi_rel_offset r12, 24
+        .cfi_rel_offset r13, 16
+        .cfi_rel_offset r14, 8
+        .cfi_rel_offset r15, 0
+        call    *%rsi
+        .cfi_restore_state
+        popq    %rbx
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore rbx
+        ret
+        .cfi_endproc
+        .size   jg__context_trace, . - jg__context_trace
+
 #endif
 
         .section .note.GNU-stack, "", @progbits

@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -95,11 +96,12 @@ static int control(jg_loop *loop, int fd, uint32_t events, bool registered)
     return -errno;
 }
 
+/* One of a Unix socket may stop short before a message with ancillary data. */
 static bool is_stream(int fd)
 {
-    int type = 0;
-    socklen_t length = sizeof type;
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+    int protocol = 0;
+    return getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &(socklen_t){sizeof protocol}) == 0 &&
+           protocol == IPPROTO_TCP;
 }
 
 static int register_edge(jg_loop *loop, struct fd_state *state, int fd)
@@ -110,8 +112,10 @@ static int register_edge(jg_loop *loop, struct fd_state *state, int fd)
     int result = control(loop, fd, events, state->level != 0);
     if (result == 0)
         state->flags = EDGE | WRITABLE | (is_stream(fd) ? STREAM : 0); /* an event will tell whether it is readable */
+    if (result == -EPERM)
+        state->flags = EDGE | READABLE | WRITABLE | HANG_UP; /* a file, which is always ready */
     state->level = 0;
-    return result;
+    return result == -EPERM ? 0 : result;
 }
 
 /* What the waiting polls want to hear of; one that does not own its fd makes it a registration for one event. */
@@ -162,7 +166,9 @@ static void perform_soon(jg_loop *loop, jg_operation *operation)
 
 static unsigned char direction_of(const jg_operation *operation)
 {
-    return operation->opcode == JG_OP_RECV || operation->opcode == JG_OP_ACCEPT ? READABLE : WRITABLE;
+    return operation->opcode == JG_OP_RECV || operation->opcode == JG_OP_ACCEPT || operation->opcode == JG_OP_READ
+               ? READABLE
+               : WRITABLE;
 }
 
 /* A system call would have blocked, or did less than it was asked for: nothing more until the next event. */
@@ -224,7 +230,7 @@ static void receive_more(jg_loop *loop, struct fd_state *state, jg_operation *op
         buffer = epoll_of(loop)->scratch;
         length = SCRATCH;
     }
-    int result = jg__receive(operation->fd, buffer, length);
+    int result = jg__receive(operation, buffer, length);
     received(state, result, length);
     if (result <= 0 && result != JG__AGAIN) {
         jg__operation_done(operation, result);
@@ -243,7 +249,7 @@ static void accept_more(jg_loop *loop, struct fd_state *state, jg_operation *ope
 {
     park(loop, state, operation);
     for (int i = 0; i < ACCEPTS && operation->state == JG__SUBMITTED && !(operation->flags & JG__CANCELLED); i++) {
-        int result = jg__accept(operation->fd);
+        int result = jg__accept(operation->fd, NULL, NULL);
         if (result == JG__AGAIN) {
             exhausted(state, READABLE);
             jg__queue_remove(&operation->handle);
@@ -268,7 +274,7 @@ static void perform(void *arg)
     struct fd_state *state = find_state(epoll_of(loop), operation->fd);
     if (operation->multishot && !may_succeed(state, READABLE))
         wait_for_event(state, operation);
-    else if (operation->multishot && operation->opcode == JG_OP_RECV)
+    else if (operation->multishot && operation->opcode != JG_OP_ACCEPT)
         receive_more(loop, state, operation);
     else if (operation->multishot)
         accept_more(loop, state, operation);
@@ -347,13 +353,15 @@ static void cancel_epoll(jg_loop *loop, jg_operation *operation)
     jg__queue_remove(&operation->handle);
     if (operation->opcode == JG_OP_POLL && !(state->flags & EDGE))
         register_level(loop, state, operation->fd, true);
-    bool sent = (operation->opcode == JG_OP_SEND || operation->opcode == JG_OP_SENDMSG) && operation->result > 0;
+    bool sent = direction_of(operation) == WRITABLE && operation->result > 0;
     jg__operation_complete(loop, operation, sent ? operation->result : -ECANCELED);
 }
 
-static void forget_epoll(jg_loop *loop, int fd)
+static void forget_epoll(jg_loop *loop, int fd, bool shared)
 {
     struct fd_state *state = find_state(epoll_of(loop), fd);
+    if (state && shared && state->flags & EDGE) /* to close it is not enough */
+        epoll_ctl(epoll_of(loop)->fd, EPOLL_CTL_DEL, fd, NULL);
     if (state) {
         state->flags = 0;
         state->level = 0;

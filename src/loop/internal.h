@@ -31,6 +31,7 @@ struct jg_loop {
     bool ending_turn;      /* see jg__end_turn */
     jg_handle before_poll; /* handles that run when the turn ends, before the poll: writes that leave together */
     int64_t now;           /* when the last poll ended */
+    bool turned;           /* in this run */
     struct jg__timers timers;
 
     _Atomic(jg_handle *) inbox; /* from other threads, last in first */
@@ -45,14 +46,25 @@ struct jg_loop {
     struct jg__list all_watches;
     jg_loop_hooks hooks;
     jg_loop_statistics statistics;
-    void *tasks;                           /* the scheduler of the tasks, if there is one */
-    struct jg__list listeners_without_fds; /* retried when an fd is closed; see transport/listener.c */
-    struct jg__list residents;             /* what lives in the loop and is released with it */
-    struct jg__pools *pools;               /* of streams and servers; see stream/pool.c */
-    size_t lingering;              /* connections that were closed and wait for their peers' ends, a second at most */
-    struct jg__chunks *chunks;     /* spare memory of the transports; see transport/chunk.c */
-    struct jg__resolver *resolver; /* its name look-ups; see host/resolver.c */
+    int (*call_deep)(int (*fn)(void *arg), void *arg); /* jg_call_deep, where there are tasks */
+    void *tasks;                                       /* the scheduler of the tasks, if there is one */
+    struct jg__list listeners_without_fds;             /* retried when an fd is closed; see transport/listener.c */
+    struct jg__list residents;                         /* what lives in the loop and is released with it */
+    void (*finish)(jg_loop *loop);   /* what is to be flushed when the tasks have ended; see stream/standard.c */
+    struct jg__pools *pools;         /* of streams and servers; see stream/pool.c */
+    size_t lingering;                /* connections that were closed and wait for their peers' ends, a second at most */
+    struct jg__chunks *chunks;       /* spare memory of the transports; see transport/chunk.c */
+    struct jg__datagrams *datagrams; /* and of datagram transports; see transport/datagram_batch.c */
+    struct jg__resident *jobs;       /* on threads, evicted behind all residents, which own them; see host/job.c */
+    struct jg__resolver *resolver;   /* its name look-ups; see host/resolver.c */
+    struct jg__signals *signals;     /* what it listens for; see host/signal.c */
 };
+
+/* Runs fn(arg) on the thread's own stack, also when a task calls it. fn must not wait. */
+static inline int jg__call_deep(const jg_loop *loop, int (*fn)(void *arg), void *arg)
+{
+    return loop && loop->call_deep ? loop->call_deep(fn, arg) : fn(arg);
+}
 
 /* Other tasks may run before the kernel is asked again: called when `turn_end` is at the head of the ready queue. If
  * the next one is a task and the budget lasts, opens a batch of everything that is ready now and returns true. */
@@ -97,8 +109,22 @@ enum jg__operation_flags {
     JG__POLLER_FLAG = 8,
 };
 
+/* Moves what a message tells of past its first bytes. */
+void jg__message_advance(struct msghdr *message, size_t bytes);
+
 /* jg_submit with flags. */
 void jg__submit(jg_loop *loop, jg_operation *operation, unsigned char flags);
+
+/* An operation that only a ring has; its owner fills the slot. The memory that this names stays until `done`. */
+struct io_uring_sqe;
+enum { JG__OP_RING = 64 };
+struct jg__ring_operation {
+    jg_operation operation; /* with .opcode = (jg_opcode)JG__OP_RING */
+    void (*prepare)(struct jg__ring_operation *ring, struct io_uring_sqe *slot);
+};
+
+/* Has this loop a ring, of a kernel that knows this opcode of io_uring's (below 64)? */
+bool jg__ring_supports(jg_loop *loop, unsigned opcode);
 
 /* Performs a RECV, SEND or SENDMSG at once if that is possible without waiting and without the kernel's keeping it
  * (epoll; io_uring never): returns true with operation->result set; `done` is not called and the operation is the
@@ -112,6 +138,9 @@ void jg__operations_flush(jg_loop *loop);
 
 /* An operation that has completed, but whose `done` was not called yet, is the owner's again: true, with its result. */
 bool jg__operation_take(jg_operation *operation, int *result);
+
+/* jg_forget_fd; `shared`: others keep the open file when the fd is closed. */
+void jg__forget_fd(jg_loop *loop, int fd, bool shared);
 
 /* For the pollers: `done` is called from the ready queue. */
 void jg__operation_complete(jg_loop *loop, jg_operation *operation, int result);

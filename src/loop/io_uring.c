@@ -59,6 +59,11 @@ static void fill_send(struct jg__uring *uring, struct io_uring_sqe *slot, jg_ope
 static void fill(struct jg__uring *uring, struct io_uring_sqe *slot, jg_operation *operation)
 {
     int accept_flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+    if (operation->opcode == (jg_opcode)JG__OP_RING) {
+        struct jg__ring_operation *ring = jg__container_of(operation, struct jg__ring_operation, operation);
+        ring->prepare(ring, slot);
+        return;
+    }
     switch (operation->opcode) {
     case JG_OP_POLL:
         io_uring_prep_poll_add(slot, operation->fd, (unsigned short)operation->events);
@@ -78,6 +83,14 @@ static void fill(struct jg__uring *uring, struct io_uring_sqe *slot, jg_operatio
     case JG_OP_SEND:
     case JG_OP_SENDMSG:
         fill_send(uring, slot, operation);
+        break;
+    case JG_OP_READ:
+        io_uring_prep_poll_add(slot, operation->fd, POLLIN);
+        break;
+    case JG_OP_WRITE:
+    case JG_OP_WRITEV:
+    case JG_OP_SENDFILE:
+        io_uring_prep_poll_add(slot, operation->fd, POLLOUT);
         break;
     }
 }
@@ -121,6 +134,8 @@ static void submit_operation(jg_loop *loop, jg_operation *operation)
 {
     if (cannot_be_polled(operation))
         jg__operation_complete(loop, operation, -EPERM);
+    else if (jg__is_performed_here(operation))
+        jg__uring_submit_file(loop, operation);
     else
         jg__uring_arm(loop, operation);
 }
@@ -130,17 +145,22 @@ static bool is_send(const jg_operation *operation)
     return operation->opcode == JG_OP_SEND || operation->opcode == JG_OP_SENDMSG;
 }
 
+static bool is_multishot(const jg_operation *operation)
+{
+    return operation->multishot && !jg__is_performed_here(operation);
+}
+
 /* Nothing is to be done for an operation that ends by itself now: a quick send, a multishot that is being cancelled
  * already or whose last completion is in a record. */
 static void cancel_operation(jg_loop *loop, jg_operation *operation)
 {
     bool armed = operation->flags & JG__ARMED;
-    bool ends = is_send(operation) ? operation->flags & JG__QUICK : operation->flags & JG__SWITCHING;
+    bool ends = operation->flags & (is_send(operation) ? JG__QUICK : is_multishot(operation) ? JG__SWITCHING : 0);
     if (armed && !ends) {
         jg__uring_ask_to_cancel(loop, operation);
     } else if (!armed && operation->handle.next) { /* it waits for a slot or a buffer */
         jg__queue_remove(&operation->handle);
-        int sent = is_send(operation) ? operation->result : 0;
+        int sent = operation->result;
         jg__operation_complete(loop, operation, sent > 0 ? sent : -ECANCELED);
     }
 }
@@ -185,7 +205,7 @@ static bool handle_completion(jg_loop *loop, const struct io_uring_cqe *completi
     jg_operation *operation = io_uring_cqe_get_data(completion);
     if (!operation)
         return true;
-    if (operation->multishot && !jg__multishot_record(loop, operation, completion))
+    if (is_multishot(operation) && !jg__multishot_record(loop, operation, completion))
         return false;
     loop->statistics.completions++;
     if (completion->flags & IORING_CQE_F_MORE)
@@ -196,6 +216,8 @@ static bool handle_completion(jg_loop *loop, const struct io_uring_cqe *completi
         jg__queue_remove(&operation->handle);
     if (is_send(operation))
         complete_send(loop, operation, completion->res);
+    else if (jg__is_performed_here(operation))
+        jg__uring_file_polled(loop, operation, completion->res);
     else if (!operation->multishot)
         jg__operation_complete(loop, operation, completion->res);
     return true;

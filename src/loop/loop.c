@@ -2,6 +2,7 @@
 #include "base/diagnostics.h"
 #include "base/memory.h"
 #include "base/options.h"
+#include "base/probes.h"
 #include "loop/internal.h"
 
 #include <errno.h>
@@ -42,6 +43,7 @@ static void drain_wake_fd(void *arg)
 {
     jg_loop *loop = arg;
     uint64_t count;
+    loop->statistics.wakeups++;
     while (read(loop->wake_fd, &count, sizeof count) < 0 && errno == EINTR)
         ;
 }
@@ -132,6 +134,8 @@ static void evict_residents(jg_loop *loop)
         jg__list_remove(&resident->node);
         resident->evict(resident);
     }
+    if (loop->jobs)
+        loop->jobs->evict(loop->jobs);
 }
 
 /* What a thread has sent may have been the reason to close the loop, while that thread is still about to wake it. */
@@ -220,18 +224,27 @@ static void run_before_poll(jg_loop *loop)
     }
 }
 
-/* How long the kernel may let us wait, at most `most` nanoseconds. */
-static int64_t time_to_wait(jg_loop *loop, int64_t most)
+/* How long the kernel may let us wait, at most `most` nanoseconds. Sets *now if it has to look at the clock. */
+static int64_t time_to_wait(jg_loop *loop, int64_t most, int64_t *now)
 {
     if (loop->stopping || !jg__queue_empty(&loop->ready))
         return 0;
     int64_t next = jg__timers_next(&loop->timers);
     if (next == JG__NEVER || most == 0)
         return most;
-    int64_t now = jg__clock();
-    if (next <= now)
+    *now = jg__clock();
+    if (next <= *now)
         return 0;
-    return next - now < most ? next - now : most;
+    return next - *now < most ? next - *now : most;
+}
+
+/* The turn that began at loop->now has taken until `now`. */
+static void note_lag(jg_loop *loop, int64_t now)
+{
+    uint64_t microseconds = (uint64_t)(now - loop->now) / 1000;
+    int bucket = microseconds ? 64 - __builtin_clzll(microseconds) : 0;
+    if (loop->turned)
+        loop->statistics.lag[bucket < JG_LAG_BUCKETS ? bucket : JG_LAG_BUCKETS - 1]++;
 }
 
 static int poll_kernel(jg_loop *loop, int64_t wait)
@@ -244,8 +257,10 @@ static int poll_kernel(jg_loop *loop, int64_t wait)
     bool hooks = wait != 0;
     if (hooks && loop->hooks.before_poll)
         loop->hooks.before_poll(loop->hooks.arg);
+    JG__PROBE2(poll_begin, loop, wait);
     int result = loop->poller->poll(loop, wait);
     int error = errno;
+    JG__PROBE2(poll_end, loop, result);
     if (hooks && loop->hooks.after_poll)
         loop->hooks.after_poll(loop->hooks.arg);
     atomic_store_explicit(&loop->asleep, false, memory_order_relaxed);
@@ -262,10 +277,17 @@ static int turn(jg_loop *loop, int64_t most)
     refuse_in_child(loop, "jg_loop_run");
     int saved = errno;
     run_before_poll(loop);
-    if (poll_kernel(loop, time_to_wait(loop, most)) < 0)
+    int64_t before = 0, wait = time_to_wait(loop, most, &before);
+    if (wait != 0)
+        note_lag(loop, before ? before : jg__clock());
+    if (poll_kernel(loop, wait) < 0)
         return -1;
     errno = saved;
-    loop->now = jg__clock();
+    int64_t now = jg__clock();
+    if (wait == 0)
+        note_lag(loop, now);
+    loop->now = now;
+    loop->turned = true;
     loop->statistics.turns++;
     loop->statistics.timers += jg__timers_expire(&loop->timers, loop->now, &loop->ready);
     jg__take_inbox(loop);
@@ -294,7 +316,8 @@ static int end_run(jg_loop *loop, int result)
     int saved = errno;
     run_before_poll(loop);
     jg__operations_flush(loop);
-    loop->running = loop->stopping = false;
+    note_lag(loop, jg__clock());
+    loop->running = loop->stopping = loop->turned = false;
     running_loop = NULL;
     errno = saved;
     return result;
@@ -362,11 +385,25 @@ double jg_loop_prepare(jg_loop *loop)
     atomic_store(&loop->asleep, true);
     if (atomic_load(&loop->inbox))
         return 0;
-    int64_t wait = time_to_wait(loop, JG__NEVER);
+    int64_t now, wait = time_to_wait(loop, JG__NEVER, &now);
     return wait == JG__NEVER ? -1 : jg__seconds(wait);
+}
+
+/* The `next` of the last one need not be valid. */
+static uint64_t count_ready(const jg_loop *loop)
+{
+    uint64_t count = 0;
+    const jg_handle *last = loop->ready.previous;
+    for (const jg_handle *handle = &loop->ready; handle != last;) {
+        handle = handle->next;
+        count += handle != &loop->turn_end;
+    }
+    return count;
 }
 
 void jg_loop_get_statistics(const jg_loop *loop, jg_loop_statistics *statistics)
 {
     *statistics = loop->statistics;
+    statistics->poller = loop->poller->name;
+    statistics->ready = count_ready(loop);
 }

@@ -2,6 +2,7 @@
 #include "loop/internal.h"
 
 #include "base/diagnostics.h"
+#include "base/probes.h"
 
 #include <errno.h>
 
@@ -9,6 +10,7 @@ void jg__operation_done(jg_operation *operation, int result)
 {
     operation->state = JG__IDLE;
     operation->more = false;
+    JG__PROBE2(operation_done, operation, result);
     operation->done(operation, result);
 }
 
@@ -37,6 +39,7 @@ void jg__submit(jg_loop *loop, jg_operation *operation, unsigned char flags)
     if (operation->state != JG__IDLE)
         jg__die("jg_submit: the operation on fd %d is under way already", operation->fd);
     loop->statistics.operations++;
+    JG__PROBE3(operation_submit, operation, operation->opcode, operation->fd);
     operation->result = 0;
     operation->flags = flags;
     operation->handle.next = NULL;
@@ -87,6 +90,11 @@ void jg_cancel_operation(jg_loop *loop, jg_operation *operation)
 
 void jg_forget_fd(jg_loop *loop, int fd)
 {
+    jg__forget_fd(loop, fd, false);
+}
+
+void jg__forget_fd(jg_loop *loop, int fd, bool shared)
+{
     if (loop->poller->forget)
-        loop->poller->forget(loop, fd);
+        loop->poller->forget(loop, fd, shared);
 }

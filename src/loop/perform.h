@@ -10,9 +10,16 @@
 enum { JG__AGAIN = -4096 };
 int jg__perform(jg_operation *operation, bool resumed);
 
-/* recv, accept4 for multishot operations: a count or an fd, a negated errno, or JG__AGAIN. */
-int jg__receive(int fd, void *buffer, size_t length);
-int jg__accept(int fd);
+/* recv or read, accept4 for multishot operations: a count or an fd, a negated errno, or JG__AGAIN. */
+int jg__receive(const jg_operation *operation, void *buffer, size_t length);
+int jg__accept(int fd, struct sockaddr *address, socklen_t *length);
+
+/* Is it one whose call the loop's thread makes when the fd is ready, whatever the poller? */
+static inline bool jg__is_performed_here(const jg_operation *operation)
+{
+    return operation->opcode == JG_OP_READ || operation->opcode == JG_OP_WRITE || operation->opcode == JG_OP_WRITEV ||
+           operation->opcode == JG_OP_SENDFILE;
+}
 
 /* As many of these bytes as a result, which is an int, can tell of. */
 size_t jg__clamp(size_t length);

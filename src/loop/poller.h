@@ -12,7 +12,8 @@ struct jg__poller {
     void (*submit)(jg_loop *loop, jg_operation *operation);
     void (*cancel)(jg_loop *loop, jg_operation *operation);  /* it is submitted and not cancelled yet */
     bool (*attempt)(jg_loop *loop, jg_operation *operation); /* see jg__operation_try; NULL: never */
-    void (*forget)(jg_loop *loop, int fd);                   /* NULL: nothing is kept for an fd */
+    /* NULL: nothing is kept for an fd. `shared`: it is closed, but others keep the open file. */
+    void (*forget)(jg_loop *loop, int fd, bool shared);
     /* Hands pending work to the kernel, waits until something happens or the time (nanoseconds, JG__NEVER) is over, and
      * queues what happened. Returns 0, or -1 with errno (EINTR included). */
     int (*poll)(jg_loop *loop, int64_t timeout);

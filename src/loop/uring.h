@@ -30,12 +30,14 @@ struct jg__uring {
     pid_t thread;      /* that enabled it: only that one may submit */
     int outer_event;   /* the eventfd for a loop that embeds this one, or -1 */
     size_t in_kernel;  /* completions that the kernel owes */
+    uint64_t opcodes;  /* bits of those that the kernel knows; 0: it was not asked yet */
     jg_handle backlog; /* operations to be handed to the kernel, or cancelled, that found no slot */
     jg_handle starved; /* receives that found no buffer */
     jg_handle quick;   /* sends that succeed unless a completion says otherwise */
     struct jg__list free_records;
     struct jg__record_block *record_blocks;
     struct jg__buffer_ring small, large;
+    char *scratch; /* where a file is read for owners that offer nothing; NULL until it is needed */
 };
 
 static inline struct jg__uring *jg__uring_of(const jg_loop *loop)
@@ -63,6 +65,10 @@ void jg__uring_arm(jg_loop *loop, jg_operation *operation);
 
 /* Asks the kernel to give it back. */
 void jg__uring_ask_to_cancel(jg_loop *loop, jg_operation *operation);
+
+/* readiness.c: starts a read or write of a file, which is performed here; goes on when a poll told that it is ready. */
+void jg__uring_submit_file(jg_loop *loop, jg_operation *operation);
+void jg__uring_file_polled(jg_loop *loop, jg_operation *operation, int result);
 
 /* multishot.c: queues the delivery of a completion; its last one is the one without IORING_CQE_F_MORE. False: out of
  * memory for a record; the completion has to stay in the queue. */

@@ -189,6 +189,7 @@ void jg__uring_close(jg_loop *loop)
     jg__buffer_ring_close(&uring->large);
     if (uring->outer_event >= 0)
         close(uring->outer_event);
+    jg__release(uring->scratch);
     jg__release(uring);
 }
 
@@ -207,6 +208,27 @@ int jg__uring_fileno(const jg_loop *loop)
         return jg_fail(-result, "jg_loop_fileno: %s", strerror(-result));
     }
     return uring->outer_event = event;
+}
+
+static uint64_t ask_for_opcodes(struct jg__uring *uring)
+{
+    uint64_t opcodes = 1; /* IORING_OP_NOP, which every kernel knows */
+    struct io_uring_probe *probe = io_uring_get_probe_ring(&uring->io);
+    for (int opcode = 0; probe && opcode < 64; opcode++)
+        if (io_uring_opcode_supported(probe, opcode))
+            opcodes |= UINT64_C(1) << opcode;
+    io_uring_free_probe(probe);
+    return opcodes;
+}
+
+bool jg__ring_supports(jg_loop *loop, unsigned opcode)
+{
+    if (loop->poller != &jg__io_uring)
+        return false;
+    struct jg__uring *uring = jg__uring_of(loop);
+    if (!uring->opcodes)
+        uring->opcodes = ask_for_opcodes(uring);
+    return uring->opcodes >> opcode & 1;
 }
 
 #else
