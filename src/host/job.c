@@ -1,169 +1,194 @@
-#include "host/job.h"
+/* The jobs of a loop: they travel to an executor and back. */
+#include "base/diagnostics.h"
+#include "base/memory.h"
+#include "host/executor.h"
+#include "loop/internal.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
-#include <time.h>
-#include <unistd.h>
 
-enum { THREADS = 4, IDLE_SECONDS = 5, STACK = 1024 * 1024 };
-
-enum { QUEUED, RUNNING, WITHDRAWN, FINISHED };
-
-/* The threads of the process; the lock guards all of it and the states of the jobs. */
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t work;  /* there is a job, or nobody holds the threads any more */
-    pthread_cond_t ended; /* a thread has ended */
-    struct jg__list queue;
-    unsigned queued, threads, busy;
-    unsigned holds;
-    pid_t process;
-} pool = {
-    .lock = PTHREAD_MUTEX_INITIALIZER,
-    .work = PTHREAD_COND_INITIALIZER,
-    .ended = PTHREAD_COND_INITIALIZER,
+struct jg__loop_jobs {
+    struct jg__resident resident;
+    jg_loop *loop;
+    struct jg__list jobs;
+    struct jg__list watchers;
+    jg_executor *chosen; /* the default one; NULL: the process's own */
+    bool shut;           /* for the default one */
 };
 
-/* ---- A thread ---- */
-
-static struct jg__job *take_job(void)
+static struct jg__loop_jobs *jobs_in(const jg_loop *loop)
 {
-    struct jg__job *job = jg__container_of(pool.queue.next, struct jg__job, node);
-    jg__list_remove(&job->node);
-    pool.queued--;
-    return job;
+    return loop->jobs ? jg__container_of(loop->jobs, struct jg__loop_jobs, resident) : NULL;
 }
 
-static void run_job(struct jg__job *job)
+/* ---- The end of the loop ---- */
+
+/* Until the thread has let go of it. */
+static void wait_until_finished(jg_job *job)
 {
-    job->state = RUNNING;
-    pool.busy++;
-    pthread_mutex_unlock(&pool.lock);
-    job->work(job);
-    pthread_mutex_lock(&pool.lock);
-    pool.busy--;
-    bool withdrawn = job->state == WITHDRAWN;
-    job->state = FINISHED;
-    if (withdrawn)
-        job->dropped(job);
-    else
-        job->finished(job); /* with the lock held: whoever withdraws it now waits until the owner was told */
+    jg_executor *executor = job->executor;
+    pthread_mutex_lock(&executor->lock);
+    executor->waiting++;
+    while (job->state == JG__JOB_RUNNING)
+        pthread_cond_wait(&executor->changed, &executor->lock);
+    executor->waiting--;
+    pthread_mutex_unlock(&executor->lock);
+    jg__list_remove(jg__job_in_loop(job));
 }
 
-/* Returns false when the thread shall end. */
-static bool wait_for_work(void)
+static jg_job *job_at(struct jg__list *node)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += IDLE_SECONDS;
-    int error = 0;
-    while (!pool.queued && pool.holds && error != ETIMEDOUT)
-        error = pthread_cond_timedwait(&pool.work, &pool.lock, &until);
-    return pool.queued && pool.holds;
+    return jg__container_of(node, jg_job, links[2]);
 }
 
-static void *work(void *arg)
+/* First nothing begins any more; then for what runs. */
+static void evict(struct jg__resident *resident)
 {
-    (void)arg;
-    pthread_mutex_lock(&pool.lock);
-    while (wait_for_work())
-        run_job(take_job());
-    pool.threads--;
-    pthread_cond_broadcast(&pool.ended);
-    pthread_mutex_unlock(&pool.lock);
-    return NULL;
-}
-
-/* Returns 0 or an errno. */
-static int start_thread(void)
-{
-    pthread_t thread;
-    pthread_attr_t attributes;
-    sigset_t all, before;
-    int error = pthread_attr_init(&attributes);
-    if (error)
-        return error;
-    pthread_attr_setstacksize(&attributes, STACK);
-    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the program's own threads */
-    error = pthread_create(&thread, &attributes, work, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    pthread_attr_destroy(&attributes);
-    if (!error)
-        pool.threads++;
-    return error;
-}
-
-/* ---- Holding the threads ---- */
-
-/* After a fork the threads are the parent's. */
-static void start_afresh(void)
-{
-    pthread_mutex_init(&pool.lock, NULL);
-    pthread_cond_init(&pool.work, NULL);
-    pthread_cond_init(&pool.ended, NULL);
-    jg__list_init(&pool.queue);
-    pool.queued = pool.threads = pool.busy = pool.holds = 0;
-    pool.process = getpid();
-}
-
-void jg__jobs_hold(void)
-{
-    static pthread_mutex_t first = PTHREAD_MUTEX_INITIALIZER;
-    pthread_mutex_lock(&first);
-    if (pool.process != getpid())
-        start_afresh();
-    pthread_mutex_unlock(&first);
-    pthread_mutex_lock(&pool.lock);
-    pool.holds++;
-    pthread_mutex_unlock(&pool.lock);
-}
-
-void jg__jobs_let_go(void)
-{
-    pthread_mutex_lock(&pool.lock);
-    pool.holds--;
-    pthread_cond_broadcast(&pool.work);
-    while (!pool.holds && pool.threads > pool.busy)
-        pthread_cond_wait(&pool.ended, &pool.lock);
-    pthread_mutex_unlock(&pool.lock);
-}
-
-/* ---- Jobs ---- */
-
-int jg__job_start(struct jg__job *job)
-{
-    int error = 0;
-    pthread_mutex_lock(&pool.lock);
-    if (pool.queued >= pool.threads - pool.busy && pool.threads < THREADS)
-        error = start_thread();
-    if (pool.threads) {
-        job->state = QUEUED;
-        jg__list_append(&pool.queue, &job->node);
-        pool.queued++;
-        pthread_cond_signal(&pool.work);
-        error = 0;
+    struct jg__loop_jobs *jobs = jg__container_of(resident, struct jg__loop_jobs, resident);
+    for (struct jg__list *node = jobs->jobs.next, *next; node != &jobs->jobs; node = next) {
+        next = node->next;
+        jg_job_cancel(job_at(node));
     }
-    pthread_mutex_unlock(&pool.lock);
-    if (!error)
-        return 0;
-    errno = EAGAIN;
-    return -1;
+    while (!jg__list_empty(&jobs->jobs)) {
+        jg_job *job = job_at(jobs->jobs.next);
+        if (job->abandoned)
+            jg_job_abandon(job);
+        else
+            wait_until_finished(job);
+    }
+    jobs->loop->jobs = NULL;
+    jg__release(jobs);
+    jg__executor_let_go(jg__executor_for_users());
+    jg__executor_let_go(jg__executor_for_library());
 }
 
-bool jg__job_withdraw(struct jg__job *job)
+static struct jg__loop_jobs *jobs_of(jg_loop *loop)
 {
-    pthread_mutex_lock(&pool.lock);
-    bool running = job->state == RUNNING;
+    if (loop->jobs)
+        return jobs_in(loop);
+    struct jg__loop_jobs *jobs = jg__allocate_zeroed(sizeof *jobs);
+    if (!jobs)
+        return NULL;
+    jg__list_init(&jobs->jobs);
+    jg__list_init(&jobs->watchers);
+    jobs->loop = loop;
+    jobs->resident.evict = evict;
+    loop->jobs = &jobs->resident;
+    jg__executor_hold(jg__executor_for_users());
+    jg__executor_hold(jg__executor_for_library());
+    return jobs;
+}
+
+/* ---- The default executor ---- */
+
+int jg_set_default_executor(jg_loop *loop, jg_executor *executor)
+{
+    struct jg__loop_jobs *jobs = jobs_of(loop);
+    if (!jobs)
+        return jg_fail(ENOMEM, "jg_set_default_executor: out of memory");
+    jobs->chosen = executor;
+    jobs->shut = false;
+    return 0;
+}
+
+jg_executor *jg__loop_executor(const jg_loop *loop)
+{
+    const struct jg__loop_jobs *jobs = jobs_in(loop);
+    return jobs && jobs->chosen ? jobs->chosen : jg__executor_for_users();
+}
+
+int jg__loop_jobs_shut(jg_loop *loop)
+{
+    struct jg__loop_jobs *jobs = jobs_of(loop);
+    if (!jobs)
+        return jg_fail(ENOMEM, "jg_shutdown_default_executor: out of memory");
+    jobs->shut = true;
+    return 0;
+}
+
+bool jg__loop_jobs_pending(const jg_loop *loop, const jg_executor *executor)
+{
+    struct jg__loop_jobs *jobs = jobs_in(loop);
+    for (struct jg__list *node = jobs->jobs.next; node != &jobs->jobs; node = node->next)
+        if (job_at(node)->executor == executor)
+            return true;
+    return false;
+}
+
+void jg__loop_jobs_watch(jg_loop *loop, struct jg__job_watcher *watcher)
+{
+    jg__list_append(&jobs_in(loop)->watchers, &watcher->node);
+}
+
+/* ---- A job ---- */
+
+/* On the loop. */
+static void arrive(void *arg)
+{
+    jg_job *job = arg;
+    struct jg__loop_jobs *jobs = jobs_in(job->loop);
+    job->state = JG__JOB_OWNED;
+    jg__list_remove(jg__job_in_loop(job));
+    job->done(job);
+    for (struct jg__list *node = jobs->watchers.next, *next; node != &jobs->watchers; node = next) {
+        struct jg__job_watcher *watcher = jg__container_of(node, struct jg__job_watcher, node);
+        next = node->next;
+        watcher->job_done(watcher);
+    }
+}
+
+int jg__job_start(const char *call, jg_loop *loop, jg_executor *executor, jg_job *job)
+{
+    int saved = errno;
+    struct jg__loop_jobs *jobs = jobs_of(loop);
+    if (!jobs)
+        return jg_fail(ENOMEM, "%s: out of memory", call);
+    if (!executor && jobs->shut)
+        return jg_fail(ESHUTDOWN, "%s: the default executor of the loop is shut down", call);
+    job->handle = (jg_handle){.fn = arrive, .arg = job};
+    job->loop = loop;
+    job->executor = executor ? executor : jg__loop_executor(loop);
+    job->cancelled = false;
+    if (jg__executor_queue(call, job->executor, job) < 0)
+        return -1;
+    jg__list_append(&jobs->jobs, jg__job_in_loop(job));
+    errno = saved;
+    return 0;
+}
+
+int jg_run_in_executor(jg_loop *loop, jg_executor *executor, jg_job *job)
+{
+    return jg__job_start("jg_run_in_executor", loop, executor, job);
+}
+
+bool jg_job_cancel(jg_job *job)
+{
+    jg_executor *executor = job->executor;
+    pthread_mutex_lock(&executor->lock);
+    bool queued = job->state == JG__JOB_QUEUED;
+    if (queued) {
+        jg__executor_unqueue(executor, job);
+        jg__list_remove(jg__job_in_loop(job));
+        job->state = JG__JOB_OWNED;
+    } else {
+        __atomic_store_n(&job->cancelled, true, __ATOMIC_RELAXED);
+    }
+    pthread_mutex_unlock(&executor->lock);
+    return queued;
+}
+
+bool jg_job_abandon(jg_job *job)
+{
+    jg_executor *executor = job->executor;
+    pthread_mutex_lock(&executor->lock);
+    bool running = job->state == JG__JOB_RUNNING;
+    jg__list_remove(jg__job_in_loop(job));
     if (running)
-        job->state = WITHDRAWN;
-    if (job->state == QUEUED) {
-        jg__list_remove(&job->node);
-        pool.queued--;
-        job->state = FINISHED;
-    }
-    pthread_mutex_unlock(&pool.lock);
-    return !running;
+        __atomic_store_n(&job->cancelled, true, __ATOMIC_RELAXED);
+    if (job->state == JG__JOB_QUEUED)
+        jg__executor_unqueue(executor, job);
+    else if (job->state == JG__JOB_FINISHED)
+        jg_handle_cancel(job->loop, &job->handle);
+    job->state = running ? JG__JOB_ABANDONED : JG__JOB_OWNED;
+    pthread_mutex_unlock(&executor->lock);
+    return running;
 }

@@ -1,38 +1,19 @@
+/* Look-ups: first what can be said without asking anybody, else on a thread; the answer comes from a turn. */
 #include "host/resolver.h"
 
 #include "base/diagnostics.h"
-#include "base/memory.h"
-#include "host/job.h"
+#include "host/executor.h"
+#include "host/lookup.h"
 #include "loop/internal.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
-
-enum { NAME_MOST = 254 }; /* of a domain name, with its last dot */
 
 /* The look-ups of a loop. */
 struct jg__resolver {
     struct jg__resident resident;
     jg_loop *loop;
     struct jg__list lookups;
-};
-
-struct jg__lookup {
-    struct jg__job job;
-    struct jg__list node;
-    jg_loop *loop;
-    jg__lookup_done done;
-    void *arg;
-    jg_handle answer;
-    bool by_thread;
-    int family, flags;
-    int status; /* of getaddrinfo */
-    int error;  /* errno, for EAI_SYSTEM */
-    struct addrinfo *addresses;
-    char service[8];
-    bool has_host;
-    char host[];
 };
 
 /* ---- The resolvers of the loops ---- */
@@ -44,7 +25,6 @@ static void evict(struct jg__resident *resident)
         jg__lookup_cancel(jg__container_of(resolver->lookups.next, jg__lookup, node));
     resolver->loop->resolver = NULL;
     jg__release(resolver);
-    jg__jobs_let_go();
 }
 
 static struct jg__resolver *resolver_of(jg_loop *loop)
@@ -58,32 +38,11 @@ static struct jg__resolver *resolver_of(jg_loop *loop)
         resolver->resident.evict = evict;
         jg__list_append(&loop->residents, &resolver->resident.node);
         loop->resolver = resolver;
-        jg__jobs_hold();
     }
     return loop->resolver;
 }
 
-/* ---- A look-up ---- */
-
-static void resolve(jg__lookup *lookup, int more_flags)
-{
-    struct addrinfo hints = {
-        .ai_family = lookup->family,
-        .ai_flags = lookup->flags | AI_NUMERICSERV | more_flags,
-        .ai_socktype = SOCK_STREAM,
-    };
-    lookup->status = getaddrinfo(lookup->has_host ? lookup->host : NULL, lookup->service, &hints, &lookup->addresses);
-    lookup->error = errno;
-    if (lookup->status)
-        lookup->addresses = NULL;
-}
-
-static void free_lookup(jg__lookup *lookup)
-{
-    if (lookup->addresses)
-        freeaddrinfo(lookup->addresses);
-    jg__release(lookup);
-}
+/* ---- The answer ---- */
 
 static int error_of(const jg__lookup *lookup)
 {
@@ -96,7 +55,7 @@ static int error_of(const jg__lookup *lookup)
     case EAI_FAMILY:
         return EAFNOSUPPORT;
     case EAI_NODATA: /* the name is known, but not with such addresses */
-        return lookup->family ? EAFNOSUPPORT : ENOENT;
+        return lookup->any_family ? ENOENT : EAFNOSUPPORT;
     case EAI_MEMORY:
         return ENOMEM;
     case EAI_OVERFLOW:
@@ -118,101 +77,78 @@ static void answer(void *arg)
     int error = error_of(lookup);
     const char *text = lookup->status == EAI_SYSTEM ? strerror(error) : gai_strerror(lookup->status);
     jg__list_remove(&lookup->node);
-    lookup->done(lookup->arg, lookup->addresses, error, error ? text : "");
-    free_lookup(lookup);
+    lookup->tell(lookup, error, error ? text : "");
+    lookup->free(lookup);
 }
 
 /* ---- On a thread ---- */
 
-static jg__lookup *lookup_of(struct jg__job *job)
+static jg__lookup *lookup_of(jg_job *job)
 {
     return jg__container_of(job, jg__lookup, job);
 }
 
-static void resolve_on_thread(struct jg__job *job)
-{
-    resolve(lookup_of(job), 0);
-}
-
-static void send_answer(struct jg__job *job)
+static void resolve_on_thread(jg_job *job)
 {
     jg__lookup *lookup = lookup_of(job);
-    jg_call_soon_threadsafe(lookup->loop, &lookup->answer);
+    lookup->resolve(lookup, false);
 }
 
-static void drop_answer(struct jg__job *job)
+static void take_answer(jg_job *job)
 {
-    free_lookup(lookup_of(job));
+    answer(lookup_of(job));
+}
+
+static void drop_answer(jg_job *job)
+{
+    jg__lookup *lookup = lookup_of(job);
+    lookup->free(lookup);
 }
 
 /* ---- Start and cancel ---- */
 
-static jg__lookup *new_lookup(jg_loop *loop, const char *host, int port, int family, int flags)
-{
-    size_t length = host ? strlen(host) : 0;
-    jg__lookup *lookup = jg__allocate_zeroed(sizeof *lookup + length + 1);
-    if (!lookup)
-        return NULL;
-    lookup->job = (struct jg__job){.work = resolve_on_thread, .finished = send_answer, .dropped = drop_answer};
-    lookup->loop = loop;
-    lookup->answer = (jg_handle){.fn = answer, .arg = lookup};
-    lookup->family = family;
-    lookup->flags = flags;
-    snprintf(lookup->service, sizeof lookup->service, "%d", port);
-    lookup->has_host = host != NULL;
-    if (host)
-        memcpy(lookup->host, host, length);
-    return lookup;
-}
-
+/* Returns 0 or an errno. */
 static int begin(jg__lookup *lookup)
 {
-    resolve(lookup, AI_NUMERICHOST); /* without a name there is nothing to ask for */
-    if (lookup->status == EAI_NONAME && lookup->has_host) {
-        lookup->by_thread = true;
-        return jg__job_start(&lookup->job);
-    }
-    jg_call_soon(lookup->loop, &lookup->answer);
+    struct jg__resolver *resolver = resolver_of(lookup->loop);
+    if (!resolver)
+        return ENOMEM;
+    lookup->resolve(lookup, true);
+    lookup->by_thread = lookup->status == EAI_NONAME && lookup->may_ask;
+    if (!lookup->by_thread)
+        jg_call_soon(lookup->loop, &lookup->answer);
+    else if (jg__job_start("look-up", lookup->loop, jg__executor_for_library(), &lookup->job) < 0)
+        return errno;
+    jg__list_append(&resolver->lookups, &lookup->node);
     return 0;
 }
 
-jg__lookup *jg__lookup_start(jg_loop *loop, const char *host, int port, int family, int flags, jg__lookup_done done,
-                             void *arg)
+jg__lookup *jg__lookup_begin(jg__lookup *lookup, jg_loop *loop, const char *subject)
 {
     int saved = errno;
-    if (port < 0 || port > 65535) {
-        jg_fail(EINVAL, "look-up of %s: port %d is not within 0 to 65535", host ? host : "this machine", port);
-        return NULL;
+    lookup->loop = loop;
+    lookup->job = (jg_job){.work = resolve_on_thread, .done = take_answer, .abandoned = drop_answer};
+    lookup->answer = (jg_handle){.fn = answer, .arg = lookup};
+    int error = begin(lookup);
+    if (!error) {
+        errno = saved;
+        return lookup;
     }
-    if (host && strlen(host) > NAME_MOST) {
-        jg_fail(ENAMETOOLONG, "look-up of %.64s...: the name is too long", host);
-        return NULL;
-    }
-    struct jg__resolver *resolver = resolver_of(loop);
-    jg__lookup *lookup = resolver ? new_lookup(loop, host, port, family, flags) : NULL;
-    if (!lookup) {
-        jg_fail(ENOMEM, "look-up of %s: out of memory", host ? host : "this machine");
-        return NULL;
-    }
-    lookup->done = done;
-    lookup->arg = arg;
-    if (begin(lookup) < 0) {
-        free_lookup(lookup);
-        jg_fail(EAGAIN, "look-up of %s: no thread can be started", host);
-        return NULL;
-    }
-    jg__list_append(&resolver->lookups, &lookup->node);
-    errno = saved;
-    return lookup;
+    jg_fail(error, "look-up of %s: %s", subject, error == ENOMEM ? "out of memory" : "no thread can be started");
+    lookup->free(lookup);
+    errno = error;
+    return NULL;
 }
 
 void jg__lookup_cancel(jg__lookup *lookup)
 {
     int saved = errno;
     jg__list_remove(&lookup->node);
-    if (!lookup->by_thread || jg__job_withdraw(&lookup->job)) {
+    if (!lookup->by_thread) {
         jg_handle_cancel(lookup->loop, &lookup->answer);
-        free_lookup(lookup);
+        lookup->free(lookup);
+    } else if (!jg_job_abandon(&lookup->job)) {
+        lookup->free(lookup);
     }
     errno = saved;
 }
