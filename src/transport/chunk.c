@@ -19,11 +19,6 @@ struct jg__chunks {
     unsigned count;
 };
 
-static struct jg__chunk *chunk_of(struct jg__write *write)
-{
-    return jg__container_of(write, struct jg__chunk, write);
-}
-
 static struct jg__write *take(struct jg__chunks *chunks)
 {
     struct jg__write *write = chunks->first;
@@ -36,7 +31,7 @@ static void evict(struct jg__resident *resident)
 {
     struct jg__chunks *chunks = jg__container_of(resident, struct jg__chunks, resident);
     while (chunks->first)
-        jg__release(chunk_of(take(chunks)));
+        jg__release(jg__chunk_of(take(chunks)));
     chunks->loop->chunks = NULL;
     jg__release(chunks);
 }
@@ -61,7 +56,7 @@ struct jg__chunk *jg__chunk_new(jg_loop *loop, size_t bytes)
     struct jg__chunk *chunk;
     size_t capacity = bytes <= USUAL_CAPACITY ? USUAL_CAPACITY : bytes;
     if (bytes <= USUAL_CAPACITY && loop->chunks && loop->chunks->first)
-        chunk = chunk_of(take(loop->chunks));
+        chunk = jg__chunk_of(take(loop->chunks));
     else if (capacity <= SIZE_MAX - sizeof *chunk)
         chunk = jg__allocate(sizeof *chunk + capacity);
     else
@@ -86,6 +81,15 @@ struct jg__chunk *jg__chunk_grow(struct jg__chunk *chunk, size_t bytes)
     if (chunk)
         chunk->capacity = capacity;
     return chunk;
+}
+
+void jg__chunk_fill(struct jg__chunk *chunk, const struct iovec *vector, int count)
+{
+    for (int i = 0; i < count; i++) {
+        if (vector[i].iov_len)
+            memcpy(chunk->data + chunk->write.length, vector[i].iov_base, vector[i].iov_len);
+        chunk->write.length += vector[i].iov_len;
+    }
 }
 
 void jg__chunk_free(jg_loop *loop, struct jg__chunk *chunk)

@@ -11,6 +11,14 @@ struct jg__chunk {
     char data[];
 };
 
+static inline struct jg__chunk *jg__chunk_of(struct jg__write *write)
+{
+    return jg__container_of(write, struct jg__chunk, write);
+}
+
+/* Copies pieces that it has room for to its end. */
+void jg__chunk_fill(struct jg__chunk *chunk, const struct iovec *vector, int count);
+
 /* An empty one with room for at least `bytes`; NULL with ENOMEM. */
 struct jg__chunk *jg__chunk_new(jg_loop *loop, size_t bytes);
 

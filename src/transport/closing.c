@@ -1,6 +1,7 @@
 /* The end of a connection: close sends what is queued and lingers for the peer's end, abort resets; neither needs the
  * owner's memory. The fd is closed once the kernel has let go of every operation. */
 #include "transport/internal.h"
+#include "transport/layer.h"
 
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,17 +26,21 @@ void jg__transport_end(jg_transport *transport, int error)
     transport->reset |= transport->broken || error;
     jg_timer_cancel(transport->loop, &transport->timer);
     if (transport->receiving)
-        jg_cancel_operation(transport->loop, &transport->input);
+        jg__transport_cancel(transport, &transport->input);
     if (transport->sending)
-        jg_cancel_operation(transport->loop, &transport->first->operation);
+        jg__transport_cancel(transport, &transport->first->operation);
     jg__transport_end_if_idle(transport);
 }
 
 static void close_fd(jg_transport *transport)
 {
+    if (transport->memory)
+        jg__memory_close(transport->memory, transport->reset);
+    transport->memory = NULL;
     if (transport->fd < 0)
         return;
-    if (transport->reset) /* unknown to other sockets than TCP, and of no use there */
+    if (transport->reset &&
+        !(transport->kind & (JG__FILE | JG__SHARED))) /* unknown to other sockets than TCP, and of no use there */
         setsockopt(transport->fd, SOL_SOCKET, SO_LINGER, &(struct linger){.l_onoff = 1}, sizeof(struct linger));
     close(transport->fd);
     transport->fd = -1;
@@ -43,9 +48,10 @@ static void close_fd(jg_transport *transport)
 
 static void release(jg_transport *transport)
 {
-    if (!transport->owner)
+    if (!transport->owner) {
+        jg__layers_free(transport);
         jg__release(transport);
-    else if (transport->owner->released)
+    } else if (transport->owner->released)
         transport->owner->released(transport);
 }
 
@@ -54,7 +60,8 @@ void jg__transport_finish(jg_transport *transport)
     jg__transport_drop_queue(transport, transport->error ? transport->error : ECANCELED);
     if (transport->wants_progress && transport->owner->progress)
         transport->owner->progress(transport, transport->arg);
-    jg_forget_fd(transport->loop, transport->fd);
+    jg__transport_release_address(transport);
+    jg__forget_fd(transport->loop, transport->fd, transport->kind & JG__SHARED);
     close_fd(transport);
     jg__list_remove(&transport->resident.node);
     jg__listeners_retry(transport->loop);
@@ -67,8 +74,7 @@ void jg__transport_evict(struct jg__resident *resident)
 {
     jg_transport *transport = jg__container_of(resident, jg_transport, resident);
     jg__transport_drop_queue(transport, 0);
-    if (transport->input.opcode == JG_OP_CONNECT && transport->receiving)
-        jg__release((void *)(uintptr_t)transport->input.address);
+    jg__transport_release_address(transport);
     close_fd(transport);
     release(transport);
 }
@@ -77,13 +83,14 @@ void jg__transport_evict(struct jg__resident *resident)
 
 void jg__transport_linger(jg_transport *transport)
 {
-    if (transport->eof || shutdown(transport->fd, SHUT_WR) < 0) {
+    if (transport->eof || transport->kind & (JG__FILE | JG__SHARED | JG__MEMORY) ||
+        shutdown(transport->fd, SHUT_WR) < 0) {
         jg__transport_end(transport, 0);
         return;
     }
     transport->phase = JG__TRANSPORT_LINGERING;
     transport->loop->lingering++;
-    jg_call_later(transport->loop, &transport->timer, LINGER_SECONDS);
+    jg_call_later(transport->loop, &transport->timer, transport->linger > 0 ? transport->linger : LINGER_SECONDS);
     jg__transport_receive(transport);
 }
 

@@ -4,15 +4,48 @@
 
 #include "base/diagnostics.h"
 #include "base/memory.h"
+#include "transport/memory.h"
 #include "transport/transport.h"
 
 #include <errno.h>
 
+/* jg__submit and jg_cancel_operation, for whatever the transport has in the place of a socket. */
+static inline void jg__transport_submit(jg_transport *transport, jg_operation *operation, unsigned char flags)
+{
+    if (transport->memory)
+        jg__memory_submit(transport->memory, operation);
+    else
+        jg__submit(transport->loop, operation, flags);
+}
+
+static inline void jg__transport_cancel(jg_transport *transport, jg_operation *operation)
+{
+    if (transport->memory)
+        jg__memory_cancel(transport->memory, operation);
+    else
+        jg_cancel_operation(transport->loop, operation);
+}
+
+/* jg__operation_try; in memory nothing is possible at once. */
+static inline bool jg__transport_try(const jg_transport *transport, jg_operation *operation)
+{
+    return !transport->memory && jg__operation_try(transport->loop, operation);
+}
+
 /* transport.c: the handle's callback, for each phase. */
 void jg__transport_handle(void *arg);
 
+/* Gives back the address that it connects to, or was about to. */
+void jg__transport_release_address(jg_transport *transport);
+
 /* reading.c: starts to receive, unless it does already or shall not. */
 void jg__transport_receive(jg_transport *transport);
+
+/* The `done` of what receives. */
+void jg__transport_received(jg_operation *operation, int result);
+
+/* announce.c: receives with ancillary data, or only tells that there is something. */
+void jg__transport_announce(jg_transport *transport);
 
 /* Asks for the end of receiving, if reading is paused. */
 void jg__transport_stop_receiving(jg_transport *transport);
@@ -23,8 +56,26 @@ void jg__transport_dequeue(jg_transport *transport, struct jg__write *write);
 
 static inline bool jg__write_is_direct(const struct jg__write *write)
 {
-    return write->operation.opcode == JG_OP_SENDMSG;
+    return write->direct;
 }
+
+static inline struct jg__direct_write *jg__direct_of(struct jg__write *write)
+{
+    return jg__container_of(write, struct jg__direct_write, write);
+}
+
+/* Tells the writer of a direct write that it is over. */
+void jg__direct_finish(struct jg__direct_write *direct, int error);
+
+/* Gives back a write that has left its queue, as jg__transport_drop_queue does. */
+void jg__transport_drop(jg_transport *transport, struct jg__write *write, int error);
+
+/* The peer has, or will get, a part of a write that was interrupted: nothing can be written any more. */
+void jg__transport_break(jg_transport *transport);
+
+/* writing.c: copies bytes to the end of the queue; makes room for so many. False with ENOMEM. */
+bool jg__transport_gather(jg_transport *transport, const struct iovec *vector, int count, size_t bytes);
+bool jg__transport_reserve(jg_transport *transport, size_t bytes);
 
 /* Sends FIN, if that is wanted; everything before it was sent. */
 void jg__transport_send_end(jg_transport *transport);

@@ -18,6 +18,7 @@ struct jg_listener {
     jg_accept_fn accepted;
     void *arg;
     int fd;
+    struct jg__unix_file file;
     bool accepting; /* the operation is under way */
     bool paused;
     bool closed;
@@ -138,6 +139,7 @@ void jg_listener_resume(jg_listener *listener)
 static void evict(struct jg__resident *resident)
 {
     jg_listener *listener = jg__container_of(resident, jg_listener, resident);
+    jg__unix_unlink(listener->fd, listener->file);
     close(listener->fd);
     jg__release(listener);
 }
@@ -176,7 +178,7 @@ jg_listener *jg_listen_with(jg_loop *loop, const struct sockaddr *address, sockl
     jg_listener_options whole;
     options = jg__whole_options(options, &whole, sizeof whole);
     jg_listener *listener = new_listener(loop, accepted, arg, options->paused);
-    int fd = listener ? jg__socket_listen(address, length, options) : -1;
+    int fd = listener ? jg__socket_listen(address, length, options, &listener->file) : -1;
     if (fd >= 0)
         return start_listener(listener, fd, false);
     jg__release(listener);
@@ -200,6 +202,7 @@ void jg_listener_close(jg_listener *listener)
         return;
     int saved = errno;
     listener->closed = true;
+    jg__unix_unlink(listener->fd, listener->file);
     if (!listener->shared)
         shutdown(listener->fd, SHUT_RD); /* at once, though the kernel may hold on to the accept for a while */
     if (listener->accepting)

@@ -11,15 +11,16 @@ static void *offer(jg_operation *operation, size_t *length)
     transport->offered = false;
     if (transport->phase != JG__TRANSPORT_OPEN)
         return NULL;
-    void *memory = transport->protocol->get_buffer(transport, transport->arg, length);
+    const jg_protocol *protocol = transport->protocol; /* which may be another one by now */
+    void *memory = protocol->get_buffer ? protocol->get_buffer(transport, transport->arg, length) : NULL;
     transport->offered = memory && *length;
     return memory;
 }
 
 static void deliver(jg_transport *transport, const char *data, size_t bytes)
 {
-    const jg_protocol *protocol = transport->protocol;
     while (bytes && transport->phase == JG__TRANSPORT_OPEN) {
+        const jg_protocol *protocol = transport->protocol;
         size_t size = 0;
         void *memory = protocol->get_buffer ? protocol->get_buffer(transport, transport->arg, &size) : NULL;
         if (!memory || !size) {
@@ -92,7 +93,26 @@ static void receive_in_open(jg_transport *transport, jg_operation *operation, in
     jg__transport_stop_receiving(transport);
 }
 
-static void received(jg_operation *operation, int result)
+/* Nobody reads the pipe any more. */
+static void reader_left(jg_operation *operation, int result)
+{
+    jg_transport *transport = operation->arg;
+    transport->receiving = false;
+    if (transport->phase == JG__TRANSPORT_ENDING)
+        jg__transport_end_if_idle(transport);
+    else if (result >= 0)
+        jg__transport_end(transport, EPIPE);
+}
+
+static void watch_reader(jg_transport *transport)
+{
+    transport->receiving = true;
+    transport->input = (jg_operation){
+        .opcode = JG_OP_POLL, .fd = transport->fd, .done = reader_left, .arg = transport, .events = POLLERR};
+    jg__submit(transport->loop, &transport->input, JG__OWN_FD);
+}
+
+void jg__transport_received(jg_operation *operation, int result)
 {
     jg_transport *transport = operation->arg;
     transport->receiving = operation->more;
@@ -104,29 +124,45 @@ static void received(jg_operation *operation, int result)
         jg__transport_discard(transport, result);
 }
 
+/* When it is closing, what comes is only discarded. */
+static bool is_announced(const jg_transport *transport)
+{
+    return transport->phase == JG__TRANSPORT_OPEN && (transport->kind & JG__RECEIVES_FDS || transport->only_announced);
+}
+
 void jg__transport_receive(jg_transport *transport)
 {
     bool wanted =
         transport->phase == JG__TRANSPORT_OPEN ? !transport->reading_paused : transport->phase != JG__TRANSPORT_ENDING;
     if (!wanted || transport->receiving || transport->eof)
         return;
+    if (!(transport->kind & JG__READS)) {
+        if (transport->kind & JG__PIPE)
+            watch_reader(transport);
+        return;
+    }
     transport->offered = false;
     transport->receiving = true;
+    if (is_announced(transport)) {
+        jg__transport_announce(transport);
+        return;
+    }
     transport->input = (jg_operation){
-        .opcode = JG_OP_RECV,
+        .opcode = transport->kind & JG__FILE ? JG_OP_READ : JG_OP_RECV,
         .fd = transport->fd,
-        .done = received,
+        .done = jg__transport_received,
         .arg = transport,
         .multishot = true,
-        .offer = transport->protocol->get_buffer ? offer : NULL,
+        .blocking = transport->kind & JG__BLOCKING,
+        .offer = offer,
     };
-    jg_submit(transport->loop, &transport->input);
+    jg__transport_submit(transport, &transport->input, 0);
 }
 
 void jg__transport_stop_receiving(jg_transport *transport)
 {
     if (transport->reading_paused && transport->receiving)
-        jg_cancel_operation(transport->loop, &transport->input);
+        jg__transport_cancel(transport, &transport->input);
 }
 
 void jg_transport_pause_reading(jg_transport *transport)
@@ -148,10 +184,17 @@ void jg_transport_resume_reading(jg_transport *transport)
 
 ssize_t jg__transport_read_now(jg_transport *transport, void *buffer, size_t size)
 {
-    if (transport->phase == JG__TRANSPORT_OPEN && transport->eof)
+    if (transport->phase == JG__TRANSPORT_OPEN && transport->eof && !transport->layer)
         return 0;
-    jg_operation receive = {.opcode = JG_OP_RECV, .fd = transport->fd, .buffer = buffer, .length = size};
-    if (transport->phase != JG__TRANSPORT_OPEN || !size || !jg__operation_try(transport->loop, &receive)) {
+    jg_operation receive = {
+        .opcode = transport->kind & JG__FILE ? JG_OP_READ : JG_OP_RECV,
+        .fd = transport->fd,
+        .buffer = buffer,
+        .length = size,
+        .blocking = transport->kind & JG__BLOCKING,
+    };
+    if (transport->phase != JG__TRANSPORT_OPEN || transport->layer || is_announced(transport) || !size ||
+        !jg__transport_try(transport, &receive)) {
         errno = EAGAIN;
         return -1;
     }
@@ -168,6 +211,6 @@ ssize_t jg__transport_read_now(jg_transport *transport, void *buffer, size_t siz
         return -1;
     }
     if (transport->receiving)
-        jg_cancel_operation(transport->loop, &transport->input);
+        jg__transport_cancel(transport, &transport->input);
     return 0;
 }

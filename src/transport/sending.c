@@ -2,20 +2,11 @@
  * at a time, and what is written meanwhile gathers behind it. */
 #include "transport/chunk.h"
 #include "transport/internal.h"
+#include "transport/layer.h"
 
 #include <sys/socket.h>
 
 enum { SEND_MOST = 1 << 30 }; /* by one operation, whose result is an int */
-
-static struct jg__chunk *chunk_of(struct jg__write *write)
-{
-    return jg__container_of(write, struct jg__chunk, write);
-}
-
-static struct jg__direct_write *direct_of(struct jg__write *write)
-{
-    return jg__container_of(write, struct jg__direct_write, write);
-}
 
 /* ---- The queue ---- */
 
@@ -38,12 +29,23 @@ void jg__transport_dequeue(jg_transport *transport, struct jg__write *write)
     transport->pending -= write->length - write->sent;
 }
 
-static void finish_direct(struct jg__direct_write *direct, int error)
+void jg__direct_finish(struct jg__direct_write *direct, int error)
 {
+    direct->error = error;
     if (direct->starting)
         direct->finished = true;
     else
         direct->done(direct, error, direct->write.sent);
+}
+
+void jg__transport_drop(jg_transport *transport, struct jg__write *write, int error)
+{
+    if (!jg__write_is_direct(write)) {
+        transport->unsent |= write->sent < write->length;
+        jg__release(jg__chunk_of(write));
+    } else if (error) {
+        jg__direct_finish(jg__direct_of(write), write->sent == write->length ? 0 : error);
+    }
 }
 
 void jg__transport_drop_queue(jg_transport *transport, int error)
@@ -51,12 +53,10 @@ void jg__transport_drop_queue(jg_transport *transport, int error)
     while (transport->first) {
         struct jg__write *write = transport->first;
         jg__transport_dequeue(transport, write);
-        if (!jg__write_is_direct(write)) {
-            transport->unsent |= write->sent < write->length;
-            jg__release(chunk_of(write));
-        } else if (error)
-            finish_direct(direct_of(write), write->sent == write->length ? 0 : error);
+        jg__transport_drop(transport, write, error);
     }
+    for (struct jg__layer *each = transport->layer; each; each = each->below)
+        jg__layer_drop_queue(each, error);
 }
 
 /* ---- Sending ---- */
@@ -64,16 +64,36 @@ void jg__transport_drop_queue(jg_transport *transport, int error)
 /* Nothing can be sent any more. The owner is told from a turn. */
 static void fail_writing(jg_transport *transport, int error)
 {
-    transport->write_error = error;
+    if (!transport->write_error)
+        transport->write_error = error;
     if (transport->phase == JG__TRANSPORT_FLUSHING)
         jg__transport_end(transport, error);
     else
         jg_call_soon(transport->loop, &transport->timer.handle);
 }
 
+void jg__transport_break(jg_transport *transport)
+{
+    transport->broken = true;
+    if (transport->sending)
+        jg_cancel_operation(transport->loop, &transport->first->operation);
+    fail_writing(transport, EPIPE);
+}
+
+/* Is it the file that has ended, or cannot be read, and not the connection? */
+static bool concerns_file(const struct jg__direct_write *direct, int error)
+{
+    return direct->sends_file && error != EPIPE && error != ECONNRESET && error != ETIMEDOUT && error != ENOTCONN;
+}
+
 /* An operation of the first write has ended. */
 static void count_sent(jg_transport *transport, struct jg__write *write, int result)
 {
+    if (result <= 0 && jg__write_is_direct(write) && concerns_file(jg__direct_of(write), -result)) {
+        jg__transport_dequeue(transport, write);
+        jg__direct_finish(jg__direct_of(write), -result);
+        return;
+    }
     if (result <= 0) {
         fail_writing(transport, result ? -result : EPIPE);
         return;
@@ -84,9 +104,9 @@ static void count_sent(jg_transport *transport, struct jg__write *write, int res
         return;
     jg__transport_dequeue(transport, write);
     if (jg__write_is_direct(write))
-        finish_direct(direct_of(write), 0);
+        jg__direct_finish(jg__direct_of(write), 0);
     else
-        jg__chunk_free(transport->loop, chunk_of(write));
+        jg__chunk_free(transport->loop, jg__chunk_of(write));
 }
 
 static void sent(jg_operation *operation, int result);
@@ -98,10 +118,22 @@ static void prepare(jg_transport *transport, struct jg__write *write)
     operation->done = sent;
     operation->arg = transport;
     operation->result = 0;
-    if (jg__write_is_direct(write))
-        return; /* the message was advanced past what was sent */
-    operation->opcode = JG_OP_SEND;
-    operation->buffer = chunk_of(write)->data + write->sent;
+    bool file = transport->kind & JG__FILE;
+    operation->blocking = transport->kind & JG__BLOCKING;
+    if (jg__write_is_direct(write) && jg__direct_of(write)->sends_file) {
+        const struct jg__direct_write *direct = jg__direct_of(write);
+        operation->opcode = JG_OP_SENDFILE;
+        operation->source = direct->source;
+        operation->offset = direct->offset < 0 ? -1 : direct->offset + (off_t)write->sent;
+        operation->count = write->length - write->sent;
+        return;
+    }
+    if (jg__write_is_direct(write)) { /* the message was advanced past what was sent */
+        operation->opcode = file ? JG_OP_WRITEV : JG_OP_SENDMSG;
+        return;
+    }
+    operation->opcode = file ? JG_OP_WRITE : JG_OP_SEND;
+    operation->buffer = jg__chunk_of(write)->data + write->sent;
     size_t left = write->length - write->sent;
     operation->length = left < SEND_MOST ? left : SEND_MOST;
 }
@@ -110,7 +142,7 @@ static void prepare(jg_transport *transport, struct jg__write *write)
 static bool send_now(jg_transport *transport, struct jg__write *write)
 {
     prepare(transport, write);
-    bool complete = jg__operation_try(transport->loop, &write->operation);
+    bool complete = jg__transport_try(transport, &write->operation);
     int result = write->operation.result;
     if (complete || result > 0)
         count_sent(transport, write, result);
@@ -124,7 +156,7 @@ static bool is_lazy(const jg_transport *transport, const struct jg__write *write
            !transport->wants_progress && !transport->writing_paused && !transport->eof_wanted;
 }
 
-void jg__transport_send(jg_transport *transport, bool turn_ends)
+static void send_queue(jg_transport *transport, bool turn_ends)
 {
     while (transport->first && !transport->sending && !transport->write_error &&
            (transport->phase == JG__TRANSPORT_OPEN || transport->phase == JG__TRANSPORT_FLUSHING)) {
@@ -133,8 +165,22 @@ void jg__transport_send(jg_transport *transport, bool turn_ends)
             continue;
         prepare(transport, write);
         transport->sending = true;
-        jg__submit(transport->loop, &write->operation, turn_ends && is_lazy(transport, write) ? JG__LAZY : 0);
+        jg__transport_submit(transport, &write->operation, turn_ends && is_lazy(transport, write) ? JG__LAZY : 0);
     }
+}
+
+void jg__transport_send(jg_transport *transport, bool turn_ends)
+{
+    if (__builtin_expect(!transport->layer, 1)) {
+        send_queue(transport, turn_ends);
+        return;
+    }
+    do {
+        jg__layers_fill(transport);
+        if (!transport->first)
+            return;
+        send_queue(transport, turn_ends);
+    } while (!transport->first); /* all of it was sent at once: there may be more */
 }
 
 /* A send in the kernel that is over counts at once. */
@@ -167,13 +213,13 @@ static void cancelled(jg_transport *transport, struct jg__direct_write *direct, 
     if (result > 0)
         write->sent += (size_t)result;
     bool complete = write->sent == write->length;
-    if (!complete && write->sent) {
-        transport->broken = true;
-        fail_writing(transport, EPIPE);
+    bool pipe = direct->sends_file && direct->offset < 0; /* what is left of it is not lost */
+    if (!complete && write->sent && !pipe) {
+        jg__transport_break(transport);
     } else if (result < 0 && result != -ECANCELED) {
         fail_writing(transport, -result);
     }
-    finish_direct(direct, complete ? 0 : result < 0 ? -result : ECANCELED);
+    jg__direct_finish(direct, complete ? 0 : result < 0 ? -result : ECANCELED);
 }
 
 static void sent(jg_operation *operation, int result)
@@ -189,8 +235,8 @@ static void sent(jg_operation *operation, int result)
         jg__transport_end_if_idle(transport);
         return;
     }
-    if (jg__write_is_direct(write) && direct_of(write)->cancelled)
-        cancelled(transport, direct_of(write), result);
+    if (jg__write_is_direct(write) && jg__direct_of(write)->cancelled)
+        cancelled(transport, jg__direct_of(write), result);
     else
         count_sent(transport, write, result);
     jg__transport_send(transport, false);
@@ -217,19 +263,26 @@ static void check_water_marks(jg_transport *transport)
  * reset that nobody would read about, end the connection now. A stream that has paused reading will resume. */
 static void writing_failed(jg_transport *transport)
 {
+    if (transport->sending) /* a layer has failed meanwhile */
+        return;
     jg__transport_drop_queue(transport, transport->write_error);
     bool reset = transport->write_error == EPIPE || transport->write_error == ECONNRESET;
-    bool reads = (!transport->reading_paused || transport->owner) && !transport->eof;
+    bool reads = transport->kind & JG__READS && (!transport->reading_paused || transport->owner) && !transport->eof;
     if (transport->phase == JG__TRANSPORT_OPEN && !transport->broken && !(reset && reads))
         jg__transport_end(transport, transport->write_error);
 }
 
 void jg__transport_send_end(jg_transport *transport)
 {
-    if (!transport->eof_wanted || transport->eof_sent)
+    if (!transport->eof_wanted || transport->eof_sent || !jg__layers_have_ended(transport))
         return;
     transport->eof_sent = true;
-    shutdown(transport->fd, SHUT_WR); /* fails only where the connection is lost: reading will tell */
+    if (transport->kind & JG__FILE)
+        jg__transport_end(transport, 0);
+    else if (transport->memory)
+        jg__memory_shut(transport->memory);
+    else
+        shutdown(transport->fd, SHUT_WR); /* fails only where the connection is lost: reading will tell */
 }
 
 void jg__transport_tell_written(jg_transport *transport)

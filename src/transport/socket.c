@@ -14,7 +14,7 @@ static void enable(int fd, int level, int option)
 }
 
 /* Options that a socket other than TCP doesn't know are of no use to it: their failure is none. */
-static void set_options(int fd, const jg_transport_options *options)
+void jg__socket_set_options(int fd, const jg_transport_options *options)
 {
     int saved = errno;
     if (!options->delay)
@@ -44,13 +44,13 @@ int jg__socket_open(int family, const jg_transport_options *options, const char 
     int fd = new_socket(family, call);
     if (fd < 0)
         return -1;
-    set_options(fd, options);
+    jg__socket_set_options(fd, options);
     if (options->local_address && bind(fd, options->local_address, options->local_address_length) < 0)
         return fail_and_close(fd, call, "bind");
     return fd;
 }
 
-static int make_nonblocking(int fd, const char *call)
+int jg__socket_make_nonblocking(int fd, const char *call)
 {
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0))
@@ -59,18 +59,28 @@ static int make_nonblocking(int fd, const char *call)
     return 0;
 }
 
-int jg__socket_adopt(int fd, const jg_transport_options *options, const char *call)
+/* Nobody can connect before it listens: the mode is in time. */
+static int bind_unix(int fd, const struct sockaddr *address, socklen_t length, mode_t mode, struct jg__unix_file *file)
 {
-    int type = 0;
-    if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}) < 0)
-        return jg_fail(errno, "%s: fd %d: %s", call, fd, strerror(errno));
-    if (type != SOCK_STREAM)
-        return jg_fail(ENOTSOCK, "%s: fd %d is not a stream socket", call, fd);
-    set_options(fd, options);
-    return make_nonblocking(fd, call);
+    if (jg__unix_bind(fd, address, length, file) < 0)
+        return -1;
+    if (!mode || !file->inode || chmod(((const struct sockaddr_un *)(const void *)address)->sun_path, mode) == 0)
+        return 0;
+    jg__unix_unlink(fd, *file);
+    return -1;
 }
 
-int jg__socket_listen(const struct sockaddr *address, socklen_t length, const jg_listener_options *options)
+static int bind_socket(int fd, const struct sockaddr *address, socklen_t length, const jg_listener_options *options,
+                       struct jg__unix_file *file)
+{
+    *file = (struct jg__unix_file){0};
+    if (address->sa_family == AF_UNIX)
+        return bind_unix(fd, address, length, options->mode, file);
+    return bind(fd, address, length);
+}
+
+int jg__socket_listen(const struct sockaddr *address, socklen_t length, const jg_listener_options *options,
+                      struct jg__unix_file *file)
 {
     int fd = new_socket(address->sa_family, "jg_listen");
     if (fd < 0)
@@ -80,11 +90,13 @@ int jg__socket_listen(const struct sockaddr *address, socklen_t length, const jg
         enable(fd, SOL_SOCKET, SO_REUSEPORT);
     if (address->sa_family == AF_INET6)
         setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &(int){!options->dual_stack}, sizeof(int));
-    set_options(fd, &(jg_transport_options){0}); /* connections inherit it */
-    if (bind(fd, address, length) < 0)
+    jg__socket_set_options(fd, &(jg_transport_options){0}); /* connections inherit it */
+    if (bind_socket(fd, address, length, options, file) < 0)
         return fail_and_close(fd, "jg_listen", "bind");
-    if (listen(fd, options->backlog ? options->backlog : SOMAXCONN) < 0)
+    if (listen(fd, options->backlog ? options->backlog : SOMAXCONN) < 0) {
+        jg__unix_unlink(fd, *file);
         return fail_and_close(fd, "jg_listen", "listen");
+    }
     return fd;
 }
 
@@ -95,6 +107,6 @@ int jg__socket_adopt_listening(int fd)
         return jg_fail(errno, "jg_listen_fd: fd %d: %s", fd, strerror(errno));
     if (!listening)
         return jg_fail(EINVAL, "jg_listen_fd: fd %d does not listen", fd);
-    set_options(fd, &(jg_transport_options){0});
-    return make_nonblocking(fd, "jg_listen_fd");
+    jg__socket_set_options(fd, &(jg_transport_options){0});
+    return jg__socket_make_nonblocking(fd, "jg_listen_fd");
 }

@@ -1,4 +1,4 @@
-/* The life of a transport, up to its opening, and questions to it. */
+/* The life of a transport, up to its opening. */
 #include "base/options.h"
 #include "transport/internal.h"
 #include "transport/socket.h"
@@ -9,6 +9,8 @@
 
 enum { HIGH_WATER = 64 * 1024, LOW_WATER = 16 * 1024 };
 
+static const double RETRY_SECONDS = 0.01;
+
 void jg__transport_init(jg_transport *transport, jg_loop *loop, const jg_protocol *protocol,
                         const struct jg__transport_owner *owner, void *arg)
 {
@@ -18,6 +20,7 @@ void jg__transport_init(jg_transport *transport, jg_loop *loop, const jg_protoco
     transport->owner = owner;
     transport->arg = arg;
     transport->fd = -1;
+    transport->kind = JG__SOCKET;
     transport->high_water = HIGH_WATER;
     transport->low_water = LOW_WATER;
     transport->resident.evict = jg__transport_evict;
@@ -58,17 +61,44 @@ void jg__transport_attach(jg_transport *transport, int fd)
     }
 }
 
+void jg__transport_release_address(jg_transport *transport)
+{
+    if (transport->input.opcode != JG_OP_CONNECT)
+        return;
+    jg__release((void *)(uintptr_t)transport->input.address);
+    transport->input.address = NULL;
+}
+
+/* The backlog of a Unix socket is full, and nobody tells when it is not any more. */
+static bool shall_try_again(const jg_transport *transport, int result)
+{
+    return result == -EAGAIN && transport->phase == JG__TRANSPORT_CONNECTING &&
+           transport->input.address->sa_family == AF_UNIX;
+}
+
 static void connected(jg_operation *operation, int result)
 {
     jg_transport *transport = operation->arg;
-    jg__release((void *)(uintptr_t)operation->address);
     transport->receiving = false;
+    if (shall_try_again(transport, result)) {
+        jg_call_later(transport->loop, &transport->timer, RETRY_SECONDS);
+        return;
+    }
+    jg__transport_release_address(transport);
     if (transport->phase == JG__TRANSPORT_ENDING)
         jg__transport_end_if_idle(transport);
     else if (result < 0)
         jg__transport_end(transport, -result);
     else
         start(transport);
+}
+
+static void start_to_connect(jg_transport *transport)
+{
+    if (transport->receiving) /* something was written: it waits */
+        return;
+    transport->receiving = true;
+    jg__transport_submit(transport, &transport->input, 0);
 }
 
 int jg__transport_connect(jg_transport *transport, const struct sockaddr *address, socklen_t length,
@@ -85,8 +115,9 @@ int jg__transport_connect(jg_transport *transport, const struct sockaddr *addres
         jg__release(copy);
         return -1;
     }
+    if (options->receive_fds)
+        transport->kind |= JG__RECEIVES_FDS;
     take_fd(transport, fd, JG__TRANSPORT_CONNECTING);
-    transport->receiving = true;
     transport->input = (jg_operation){
         .opcode = JG_OP_CONNECT,
         .fd = fd,
@@ -95,7 +126,7 @@ int jg__transport_connect(jg_transport *transport, const struct sockaddr *addres
         .address = copy,
         .address_length = length,
     };
-    jg_submit(transport->loop, &transport->input);
+    start_to_connect(transport);
     return 0;
 }
 
@@ -113,8 +144,10 @@ void jg__transport_handle(void *arg)
 {
     jg_transport *transport = arg;
     switch (transport->phase) {
-    case JG__TRANSPORT_CONNECTING: /* something was written: it waits */
-    case JG__TRANSPORT_FLUSHING:   /* everything happens when a send ends */
+    case JG__TRANSPORT_CONNECTING:
+        start_to_connect(transport);
+        break;
+    case JG__TRANSPORT_FLUSHING: /* everything happens when a send ends */
         break;
     case JG__TRANSPORT_OPENING:
         start(transport);
@@ -159,25 +192,13 @@ jg_transport *jg_transport_from_fd_with(jg_loop *loop, int fd, const jg_protocol
 {
     jg_transport_options whole;
     options = jg__whole_options(options, &whole, sizeof whole);
-    if (jg__socket_adopt(fd, options, "jg_transport_from_fd") < 0)
+    int kind = jg__kind_adopt(fd, options, "jg_transport_from_fd");
+    if (kind < 0)
         return NULL;
     jg_transport *transport = allocate(loop, protocol, arg, "jg_transport_from_fd");
-    if (transport)
-        jg__transport_attach(transport, fd);
+    if (!transport)
+        return NULL;
+    transport->kind = (unsigned char)kind;
+    jg__transport_attach(transport, fd);
     return transport;
-}
-
-bool jg_transport_is_closing(const jg_transport *transport)
-{
-    return transport->phase > JG__TRANSPORT_OPEN;
-}
-
-int jg_transport_fileno(const jg_transport *transport)
-{
-    return transport->fd;
-}
-
-jg_loop *jg_transport_loop(const jg_transport *transport)
-{
-    return transport->loop;
 }

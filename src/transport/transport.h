@@ -9,6 +9,7 @@
 #define JUGGLE_TRANSPORT_TRANSPORT_H
 
 #include "loop/internal.h"
+#include "transport/kind.h"
 
 #include <juggle/transport.h>
 
@@ -19,14 +20,17 @@ struct jg__transport_owner {
     void (*progress)(jg_transport *transport, void *arg);
     /* After connection_lost: the library is done with the memory. */
     void (*released)(jg_transport *transport);
+    /* With `only_announced`: there is something to receive. Reading is paused now. */
+    void (*readable)(jg_transport *transport, void *arg);
 };
 
 /* A part of what is to be sent; the first one of the queue is in the kernel, or about to be handed to it. */
 struct jg__write {
     struct jg__write *next;
     size_t length;
-    size_t sent;            /* of those, by operations that ended */
-    jg_operation operation; /* SEND: a chunk of copied bytes; SENDMSG: a direct write */
+    size_t sent; /* of those, by operations that ended */
+    bool direct; /* a direct write, not a chunk of copied bytes */
+    jg_operation operation;
 };
 
 /* A large write straight from the caller's memory. The caller keeps it, the vector and the data until `done` was
@@ -34,8 +38,16 @@ struct jg__write {
 struct jg__direct_write {
     struct iovec *vector; /* at most IOV_MAX pieces and INT_MAX bytes; changed while sending */
     int count;
+    const void *control; /* ancillary data for the first byte, or NULL */
+    size_t control_length;
+    bool sends_file; /* instead of the vector: so many bytes of `source`, a file from `offset` on or, -1, a pipe; or
+                        fewer, if it ends */
+    int source;
+    off_t offset;
+    size_t bytes;
     /* Once, unless cancelling returned true. error 0: the kernel took everything. Else `sent` bytes were taken, and
-     * writing is broken unless that is none: ECANCELED after a cancel, EPIPE, ECONNRESET, ... */
+     * writing is broken unless that is none: ECANCELED after a cancel, EPIPE, ECONNRESET, ... Of a file also 0 for
+     * fewer bytes, and what is wrong with it, by which writing is not broken. */
     void (*done)(struct jg__direct_write *direct, int error, size_t sent);
     void *arg;              /* the caller's */
     struct jg__write write; /* private */
@@ -43,6 +55,7 @@ struct jg__direct_write {
     bool cancelled;         /* private */
     bool starting;          /* private: within jg__transport_write_direct... */
     bool finished;          /* private: ...and all is sent */
+    int error;              /* private: with which it has finished */
 };
 
 enum jg__transport_phase {
@@ -64,6 +77,7 @@ struct jg_transport {
     int error;       /* for connection_lost */
     int write_error; /* why nothing can be written any more, 0 as long as it can */
     enum jg__transport_phase phase : 8;
+    unsigned char kind; /* of its fd: see enum jg__kind */
     bool reading_paused : 1;
     bool receiving : 1;  /* `input` is under way */
     bool offered : 1;    /* what comes next is in the owner's memory */
@@ -74,22 +88,26 @@ struct jg_transport {
     bool broken : 1;         /* the peer got a part of a cancelled write */
     bool writing_paused : 1; /* pause_writing was called */
     bool reset : 1;          /* close with RST */
+    bool only_announced : 1; /* set by the owner, while reading is paused: it fetches what comes by itself */
     bool wants_progress : 1; /* set and cleared by the owner */
     bool unsent : 1;         /* copied bytes were dropped */
     uint32_t discarded;      /* bytes that came while lingering */
     struct jg__write *first, *last;
+    struct jg__memory_end *memory; /* in the place of an fd, or NULL */
+    struct jg__layer *layer;       /* the uppermost of those that change the bytes on their way, or NULL; see layer.h */
+    double linger;                 /* seconds; 0: 1 */
     size_t pending, high_water, low_water;
     jg_timer timer; /* its handle alone until it lingers: what is to be done when the turn ends. Then: how long that may
                        take. */
-    jg_operation input; /* CONNECT, then RECV */
+    jg_operation input; /* CONNECT, then RECV or READ; of a pipe that is only written to, POLL */
 };
 
 /* Prepares caller's memory, which from a successful attach or connect on is the transport's until owner->released. */
 void jg__transport_init(jg_transport *transport, jg_loop *loop, const jg_protocol *protocol,
                         const struct jg__transport_owner *owner, void *arg);
 
-/* Gives it a connected, non-blocking stream socket. Reading starts after connection_made; at once when there is none.
- */
+/* Gives it a connected, non-blocking stream socket, or an fd of another kind, which is set before. Reading starts after
+ * connection_made; at once when there is none. */
 void jg__transport_attach(jg_transport *transport, int fd);
 
 /* Starts to connect. Returns 0, or -1 with the errno of jg_transport_connect, then the memory is still the caller's. */

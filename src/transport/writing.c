@@ -2,6 +2,7 @@
  */
 #include "transport/chunk.h"
 #include "transport/internal.h"
+#include "transport/layer.h"
 
 #include <string.h>
 
@@ -11,6 +12,8 @@ enum { GATHER_MOST = 64 * 1024 }; /* bytes that wait for the end of the turn */
 
 static int refuse(const jg_transport *transport, const char *call)
 {
+    if (!(transport->kind & JG__WRITES))
+        return jg_fail(EBADF, "%s: it is not open for writing", call);
     if (transport->phase > JG__TRANSPORT_OPEN)
         return jg_fail(EPIPE, "%s: the connection is closed", call);
     if (transport->write_error)
@@ -20,7 +23,8 @@ static int refuse(const jg_transport *transport, const char *call)
 
 static bool is_writable(const jg_transport *transport)
 {
-    return transport->phase <= JG__TRANSPORT_OPEN && !transport->write_error && !transport->eof_wanted;
+    return transport->phase <= JG__TRANSPORT_OPEN && !transport->write_error && !transport->eof_wanted &&
+           transport->kind & JG__WRITES;
 }
 
 /* The chunk at the end of the queue that is still gathering, or NULL. */
@@ -52,18 +56,36 @@ static struct jg__chunk *make_room(jg_transport *transport, size_t bytes)
     return larger;
 }
 
-static int append(jg_transport *transport, const char *call, const struct iovec *vector, int count, size_t bytes)
+bool jg__transport_reserve(jg_transport *transport, size_t bytes)
+{
+    return make_room(transport, bytes) != NULL;
+}
+
+bool jg__transport_gather(jg_transport *transport, const struct iovec *vector, int count, size_t bytes)
 {
     struct jg__chunk *chunk = make_room(transport, bytes);
     if (!chunk)
-        return jg_fail(ENOMEM, "%s: out of memory for %zu bytes", call, bytes);
-    for (int i = 0; i < count; i++) {
-        if (vector[i].iov_len)
-            memcpy(chunk->data + chunk->write.length, vector[i].iov_base, vector[i].iov_len);
-        chunk->write.length += vector[i].iov_len;
-    }
+        return false;
+    jg__chunk_fill(chunk, vector, count);
     transport->pending += bytes;
-    if (chunk->write.length - chunk->write.sent >= GATHER_MOST)
+    jg__call_before_poll(transport->loop, &transport->timer.handle);
+    return true;
+}
+
+/* Would more than that wait for the end of the turn? */
+static bool has_gathered_enough(const jg_transport *transport)
+{
+    const struct jg__write *last = transport->last;
+    return transport->layer ? transport->layer->waiting >= GATHER_MOST : last->length - last->sent >= GATHER_MOST;
+}
+
+static int append(jg_transport *transport, const char *call, const struct iovec *vector, int count, size_t bytes)
+{
+    bool appended = transport->layer ? jg__layer_append(transport->layer, vector, count, bytes) == 0
+                                     : jg__transport_gather(transport, vector, count, bytes);
+    if (!appended)
+        return jg_fail(ENOMEM, "%s: out of memory for %zu bytes", call, bytes);
+    if (has_gathered_enough(transport))
         jg__transport_send(transport, false);
     jg__call_before_poll(transport->loop, &transport->timer.handle);
     return 0;
@@ -104,12 +126,22 @@ int jg_transport_try_write(jg_transport *transport, const void *data, size_t byt
     return write_all(transport, "jg_transport_try_write", &(struct iovec){(void *)(uintptr_t)data, bytes}, 1);
 }
 
+bool jg_transport_can_write_eof(const jg_transport *transport)
+{
+    bool one_way = !(transport->kind & JG__READS), file = transport->kind & JG__FILE;
+    return transport->kind & JG__WRITES && !(transport->kind & JG__SHARED) && (one_way || !file);
+}
+
 int jg_transport_write_eof(jg_transport *transport)
 {
     if (!is_writable(transport))
         return refuse(transport, "jg_transport_write_eof");
+    if (!jg_transport_can_write_eof(transport))
+        return jg_fail(EOPNOTSUPP, "jg_transport_write_eof: only closing it ends what is written");
     transport->eof_wanted = true;
-    if (!transport->first && transport->phase == JG__TRANSPORT_OPEN)
+    if (transport->layer) /* which has something to say first */
+        jg__call_before_poll(transport->loop, &transport->timer.handle);
+    else if (!transport->first && transport->phase == JG__TRANSPORT_OPEN)
         jg__transport_send_end(transport);
     return 0;
 }
@@ -118,34 +150,51 @@ int jg_transport_write_eof(jg_transport *transport)
 
 int jg__transport_write_direct(jg_transport *transport, struct jg__direct_write *direct)
 {
-    size_t bytes = 0;
+    size_t bytes = direct->sends_file ? direct->bytes : 0;
     for (int i = 0; i < direct->count; i++)
         bytes += direct->vector[i].iov_len;
     if (!is_writable(transport))
         return refuse(transport, "jg_write");
     if (!bytes)
         return 1;
-    direct->message = (struct msghdr){.msg_iov = direct->vector, .msg_iovlen = (size_t)direct->count};
-    direct->write = (struct jg__write){.length = bytes};
-    direct->write.operation = (jg_operation){.opcode = JG_OP_SENDMSG, .message = &direct->message};
+    direct->message = (struct msghdr){
+        .msg_iov = direct->vector,
+        .msg_iovlen = (size_t)direct->count,
+        .msg_control = (void *)(uintptr_t)direct->control,
+        .msg_controllen = direct->control_length,
+    };
+    direct->write = (struct jg__write){.length = bytes, .direct = true};
+    direct->write.operation = (jg_operation){.message = &direct->message};
     direct->cancelled = direct->finished = false;
+    direct->error = 0;
     direct->starting = true;
-    jg__transport_enqueue(transport, &direct->write);
+    if (transport->layer)
+        jg__layer_enqueue(transport->layer, &direct->write);
+    else
+        jg__transport_enqueue(transport, &direct->write);
     jg__transport_send(transport, false);
     direct->starting = false;
     if (direct->finished)
         return 1;
     if (!transport->write_error)
         return 0;
-    jg__transport_dequeue(transport, &direct->write);
+    if (transport->layer)
+        jg__layer_dequeue(transport->layer, &direct->write);
+    else
+        jg__transport_dequeue(transport, &direct->write);
     return refuse(transport, "jg_write");
 }
 
 bool jg__transport_cancel_direct(jg_transport *transport, struct jg__direct_write *direct)
 {
+    struct jg__layer *layer = transport->layer;
+    while (layer && !jg__layer_has(layer, &direct->write))
+        layer = layer->below;
+    if (layer)
+        return jg__layer_cancel_direct(layer, direct);
     if (&direct->write == transport->first && transport->sending) {
         direct->cancelled = true;
-        jg_cancel_operation(transport->loop, &direct->write.operation);
+        jg__transport_cancel(transport, &direct->write.operation);
         return false;
     }
     if (direct->write.sent) /* writing has failed meanwhile */
