@@ -6,7 +6,12 @@ static struct jg__task *first_of(const struct jg__list *list)
     return jg__list_empty(list) ? NULL : jg__container_of(list->next, struct jg__task, siblings);
 }
 
-static struct jg__task *next_task(struct jg__scheduler *scheduler, struct jg__task *task)
+struct jg__task *jg__first_task(struct jg__scheduler *scheduler)
+{
+    return first_of(&scheduler->roots);
+}
+
+struct jg__task *jg__next_task(struct jg__scheduler *scheduler, struct jg__task *task)
 {
     struct jg__task *child = first_of(&task->children);
     if (child)
@@ -25,7 +30,7 @@ size_t jg_all_tasks(jg_task **tasks, size_t capacity)
     size_t count = 0;
     if (!scheduler)
         jg__die("jg_all_tasks: called outside jg_run");
-    for (struct jg__task *task = first_of(&scheduler->roots); task; task = next_task(scheduler, task)) {
+    for (struct jg__task *task = jg__first_task(scheduler); task; task = jg__next_task(scheduler, task)) {
         if (task->ended)
             continue;
         if (count < capacity)

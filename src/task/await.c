@@ -2,7 +2,7 @@
 #include "task/error_text.h"
 #include "task/scheduler.h"
 
-static void interrupt_join(struct jg__wait *wait, int reason)
+void jg__interrupt_join(struct jg__wait *wait, int reason)
 {
     (void)reason;
     jg__cancel((struct jg__task *)(uintptr_t)wait->object); // NOLINT(performance-no-int-to-ptr)
@@ -12,7 +12,7 @@ static inline __attribute__((always_inline)) int join(struct jg__task *child, co
 {
     if (child->ended)
         return 0;
-    struct jg__wait wait = {.call = call, .object = child, .interrupt = interrupt_join};
+    struct jg__wait wait = {.call = call, .object = child, .interrupt = jg__interrupt_join};
     jg__task_join(child, NULL, &wait);
     jg__park_for(&wait, child);
     return jg__here.task->interrupted;

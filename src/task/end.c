@@ -3,6 +3,7 @@
 #include "task/scheduler.h"
 
 #include "base/memory.h"
+#include "base/probes.h"
 
 void jg__task_release_slowly(struct jg__task *task)
 {
@@ -45,12 +46,6 @@ void jg__root_ended(struct jg__task *task)
     jg__task_release(task);
 }
 
-static void cancel_roots(struct jg__scheduler *scheduler)
-{
-    for (struct jg__list *node = scheduler->roots.next; node != &scheduler->roots; node = node->next)
-        jg__cancel(jg__container_of(node, struct jg__task, siblings));
-}
-
 /* On the loop's stack: a task cannot free the stack that it stands on. */
 static void bury_root(void *arg)
 {
@@ -66,9 +61,9 @@ static void bury_main(void *arg)
     if (task->result < 0)
         jg__error_text_hand_up(task);
     scheduler->main = NULL;
-    scheduler->closing = true;
     jg__task_release(task);
-    cancel_roots(scheduler);
+    if (scheduler->ends_with_main)
+        jg__scheduler_end(scheduler);
 }
 
 static void tell(struct jg__task *task)
@@ -119,6 +114,7 @@ void jg__task_entry(void *arg)
         JG__UNLIKELY(!jg__list_empty(&task->children)))
         leave_behind(task);
     task->ended = true;
+    JG__PROBE2(task_end, task, task->result);
     tell(task);
     jg__leave(task, task->parent, true);
 }

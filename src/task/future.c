@@ -1,7 +1,8 @@
 /* Futures. What another thread brings travels to the loop in the future's own wake handle, and is published there. */
+#include "task/future.h"
+
 #include "task/scheduler.h"
 
-#include <juggle/future.h>
 #include <string.h>
 
 enum { BOUND = 1, CLAIMED = 2, DONE = 4 };
@@ -33,6 +34,8 @@ static void publish(jg_future *future)
         waiter->error = future->error;
         jg__wake(&waiter->wait, 0);
     }
+    if (future->callbacks)
+        jg__future_callbacks_queue(future);
 }
 
 /* The first to come completes it. Sets errno only: it may run in a signal handler. */
@@ -70,31 +73,66 @@ int jg_future_set_error(jg_future *future, int error)
     return complete("jg_future_set_error", future, NULL, error > 0 ? error : -1);
 }
 
+bool jg_future_cancel(jg_future *future)
+{
+    if (claim(future, ECANCELED) < 0)
+        return false;
+    future->error = ECANCELED;
+    publish(future);
+    return true;
+}
+
+/* ---- Looking ---- */
+
 bool jg_future_done(const jg_future *future)
 {
     return __atomic_load_n(&future->state, __ATOMIC_RELAXED) & DONE;
 }
 
-static int outcome(void *came, int error, void **value)
+bool jg_future_cancelled(const jg_future *future)
+{
+    return jg_future_done(future) && future->error == ECANCELED;
+}
+
+static int not_completed(const char *call)
+{
+    return jg_fail(EINPROGRESS, "%s: the future is not completed yet", call);
+}
+
+int jg_future_error(const jg_future *future)
+{
+    return jg_future_done(future) ? future->error : not_completed("jg_future_error");
+}
+
+static int outcome(const char *call, void *came, int error, void **value)
 {
     if (error)
-        return jg_fail(error, "jg_future_wait: completed with: %s", strerror(error));
+        return jg_fail(error, "%s: completed with: %s", call, strerror(error));
     if (value)
         *value = came;
     return 0;
 }
+
+int jg_future_result(const jg_future *future, void **value)
+{
+    if (!jg_future_done(future))
+        return not_completed("jg_future_result");
+    return outcome("jg_future_result", future->value, future->error, value);
+}
+
+/* ---- Waiting ---- */
 
 int jg_future_wait(jg_future *future, void **value)
 {
     if (jg__enter_wait("jg_future_wait") < 0)
         return -1;
     if (jg_future_done(future))
-        return outcome(future->value, future->error, value);
+        return outcome("jg_future_wait", future->value, future->error, value);
     struct waiter waiter = {.wait = {.call = "jg_future_wait", .object = future}};
     jg__list_append(waiters_of(future), &waiter.node);
     int result = jg__park(&waiter.wait);
     if (result == 0)
-        return outcome(waiter.value, waiter.error, value);
+        return outcome("jg_future_wait", waiter.value, waiter.error, value);
     if (jg__listed(&waiter.node))
         jg__list_remove(&waiter.node);
     return jg__fail_interrupted("jg_future_wait", -result);

@@ -73,7 +73,9 @@ int jg_group_start_with(jg_group *group, jg_coroutine fn, void *arg, const jg_ta
 {
     jg__running("jg_group_start");
     struct jg__task *owner = group->owner ? owner_of(group, "jg_group_start") : take_possession(group);
-    struct jg__task *child = jg__task_new("jg_group_start", owner, fn, arg, options);
+    jg_task_options whole;
+    options = jg__options_by_factory(fn, arg, options, &whole);
+    struct jg__task *child = options ? jg__task_make("jg_group_start", owner, fn, arg, options) : NULL;
     if (!child) {
         int error = errno;
         if (!group->error)
@@ -87,6 +89,7 @@ int jg_group_start_with(jg_group *group, jg_coroutine fn, void *arg, const jg_ta
     group->running++;
     if (group->flags & CANCELLED)
         jg__cancel(child);
+    jg__task_begin(child, options->eager);
     return 0;
 }
 

@@ -94,6 +94,16 @@ void jg_cancel(jg_task *task)
         jg__cancel(jg__task_of(task, "jg_cancel"));
 }
 
+bool jg_uncancel(jg_task *handle)
+{
+    struct jg__task *task = jg__task_of(handle, "jg_uncancel");
+    if (!task->cancelled || task->ended || jg__here.scheduler->closing)
+        return false;
+    task->cancelled = false;
+    jg__interruption_changed(task);
+    return true;
+}
+
 int jg_check(void)
 {
     struct jg__task *task = jg__running("jg_check");

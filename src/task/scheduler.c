@@ -3,13 +3,10 @@
 
 #include "base/memory.h"
 
-#include <pthread.h>
 #include <string.h>
+#include <unistd.h>
 
 _Thread_local __attribute__((tls_model("initial-exec"))) struct jg__here jg__here;
-
-struct jg__list jg__schedulers = {&jg__schedulers, &jg__schedulers};
-static pthread_mutex_t schedulers_lock = PTHREAD_MUTEX_INITIALIZER;
 
 enum { TRIM_SECONDS = 1 };
 
@@ -80,22 +77,45 @@ int jg__scheduler_open(struct jg__scheduler *scheduler, const jg_run_options *op
     scheduler->last_interrupted = &scheduler->interrupted;
     scheduler->trimmer.handle = (jg_handle){.fn = trim, .arg = scheduler};
     jg__list_init(&scheduler->roots);
-    jg__context_init_thread(&scheduler->loop_context);
     scheduler->loop->tasks = scheduler;
     scheduler->loop->task_fn = jg__run_task;
-    pthread_mutex_lock(&schedulers_lock);
-    jg__list_append(&jg__schedulers, &scheduler->node);
-    pthread_mutex_unlock(&schedulers_lock);
-    jg__here = (struct jg__here){.loop = scheduler->loop, .errno_location = &errno, .scheduler = scheduler};
+    scheduler->loop->call_deep = jg_call_deep;
+    jg__guests_open(&scheduler->guests, scheduler->loop);
     return 0;
+}
+
+void jg__scheduler_enter(struct jg__scheduler *scheduler)
+{
+    jg__context_init_thread(&scheduler->loop_context);
+    scheduler->here = &jg__here;
+    scheduler->thread = gettid();
+    pthread_mutex_lock(&jg__schedulers_lock);
+    jg__list_append(&jg__schedulers, &scheduler->node);
+    pthread_mutex_unlock(&jg__schedulers_lock);
+    jg__here = (struct jg__here){.loop = scheduler->loop, .errno_location = &errno, .scheduler = scheduler};
+    jg__slow_steps_enter();
+}
+
+void jg__scheduler_leave(struct jg__scheduler *scheduler)
+{
+    jg__slow_steps_leave();
+    jg__here = (struct jg__here){0};
+    pthread_mutex_lock(&jg__schedulers_lock);
+    jg__list_remove(&scheduler->node);
+    pthread_mutex_unlock(&jg__schedulers_lock);
+}
+
+void jg__scheduler_end(struct jg__scheduler *scheduler)
+{
+    jg__guests_shut(&scheduler->guests);
+    scheduler->closing = true;
+    for (struct jg__list *node = scheduler->roots.next; node != &scheduler->roots; node = node->next)
+        jg__cancel(jg__container_of(node, struct jg__task, siblings));
 }
 
 void jg__scheduler_close(struct jg__scheduler *scheduler)
 {
-    jg__here = (struct jg__here){0};
-    pthread_mutex_lock(&schedulers_lock);
-    jg__list_remove(&scheduler->node);
-    pthread_mutex_unlock(&schedulers_lock);
+    jg__guests_close(&scheduler->guests);
     jg_timer_cancel(scheduler->loop, &scheduler->trimmer);
     jg_loop_close(scheduler->loop);
     jg__stacks_free(scheduler->stacks);

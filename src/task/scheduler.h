@@ -2,7 +2,11 @@
 #ifndef JUGGLE_TASK_SCHEDULER_H
 #define JUGGLE_TASK_SCHEDULER_H
 
+#include "task/guest.h"
+#include "task/slow_step.h"
 #include "task/task.h"
+
+#include <pthread.h>
 
 #define JG__LIKELY(condition) __builtin_expect(!!(condition), 1)
 #define JG__UNLIKELY(condition) __builtin_expect(!!(condition), 0)
@@ -21,6 +25,7 @@ struct jg__scheduler {
     struct jg__stacks *stacks;
     uint32_t generation; /* of the newest task */
     bool closing;        /* main has ended: what is left is cancelled */
+    bool ends_with_main; /* jg_run: when main ends, so does the rest */
     bool interrupting;   /* see interruption.c */
     bool ctrl_c;         /* SIGINT came */
     bool forked;         /* this process is a forked copy */
@@ -30,8 +35,16 @@ struct jg__scheduler {
     int main_result, main_error;
     struct jg__task *interrupted, **last_interrupted;
     jg_timer trimmer;
-    unsigned trims;       /* still to come */
-    struct jg__list node; /* in jg__schedulers */
+    unsigned trims;              /* still to come */
+    struct jg__list node;        /* in jg__schedulers */
+    const struct jg__here *here; /* of its thread */
+    jg_handle dump;              /* from a signal, see debug/dump_signal.c */
+    struct jg__step step;        /* the watcher's, see slow_step.h */
+    atomic_bool dumping;         /* it is queued */
+    pid_t thread;
+    struct jg__guests guests;
+    jg_task_factory factory;
+    void *factory_arg;
 };
 
 /* What a switch needs, of each thread. Initial-exec: an access is one instruction, not a call. */
@@ -44,8 +57,9 @@ struct jg__here {
 
 extern _Thread_local __attribute__((tls_model("initial-exec"))) struct jg__here jg__here;
 
-/* All schedulers of the process, for debuggers. */
+/* All schedulers of the process, for debuggers and for those that hold the lock. */
 extern struct jg__list jg__schedulers;
+extern pthread_mutex_t jg__schedulers_lock;
 
 /* What a task that has not begun is parked in. */
 extern struct jg__wait jg__unstarted;
@@ -53,6 +67,13 @@ extern struct jg__wait jg__unstarted;
 /* 0, or -1 with errno of the loop or the stacks. */
 int jg__scheduler_open(struct jg__scheduler *scheduler, const jg_run_options *options);
 void jg__scheduler_close(struct jg__scheduler *scheduler);
+
+/* Between these it is the scheduler of this thread. */
+void jg__scheduler_enter(struct jg__scheduler *scheduler);
+void jg__scheduler_leave(struct jg__scheduler *scheduler);
+
+/* From now on what runs in it is cancelled, and nothing is let in. */
+void jg__scheduler_end(struct jg__scheduler *scheduler);
 
 /* The memory of stacks goes back to the kernel a while after the peak. */
 void jg__scheduler_trim_later(struct jg__scheduler *scheduler);
@@ -234,6 +255,7 @@ static inline __attribute__((always_inline)) int jg__park_for(struct jg__wait *w
 {
     struct jg__task *task = jg__here.task;
     wait->task = task;
+    wait->since = jg__here.loop->now;
     task->wait = wait;
     if (task->spent)
         task->spent = 0;

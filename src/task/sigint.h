@@ -6,6 +6,6 @@
 
 /* Takes SIGINT over for this run, if this is the process's main thread and the signal's disposition is the default. */
 bool jg__sigint_take(struct jg__scheduler *scheduler);
-void jg__sigint_give_back(void);
+void jg__sigint_give_back(struct jg__scheduler *scheduler);
 
 #endif

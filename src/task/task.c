@@ -2,6 +2,7 @@
 #include "task/scheduler.h"
 
 #include "base/memory.h"
+#include "base/probes.h"
 
 #include <string.h>
 
@@ -38,6 +39,7 @@ static uint32_t next_generation(struct jg__scheduler *scheduler)
 static void set_name(struct jg__task *task, const char *name)
 {
     size_t length = strnlen(name, JG__NAME_SIZE - 1);
+    task->origin = jg__task_origin(task);
     memcpy(task->own_name, name, length);
     task->own_name[length] = '\0';
     task->name = task->own_name;
@@ -113,6 +115,9 @@ static void add_extras(struct jg__task *task, const jg_task_options *options)
         task->values = jg__context_share(jg__here.task->values);
 }
 
+/* As the macros would have it: the function and, behind the NUL, the place. */
+static const char unknown_origin[] = "task\0";
+
 /* Everything but the extras, and the place in the ready queue. */
 static inline __attribute__((always_inline)) void fill_in(struct jg__task *task, struct jg__task *parent,
                                                           jg_coroutine fn, void *arg, const char *name)
@@ -124,15 +129,15 @@ static inline __attribute__((always_inline)) void fill_in(struct jg__task *task,
     task->parent = parent;
     task->name = name;
     jg__list_append(parent ? &parent->children : &scheduler->roots, &task->siblings);
+    JG__PROBE2(task_create, task, name);
 }
 
-static inline void make_ready(struct jg__task *task, char *top)
+static inline void prepare(struct jg__task *task, char *top)
 {
     jg__context_prepare(&task->context, task->stack.bottom, top, jg__task_entry, task);
-    jg__append_task(jg__here.loop, task);
 }
 
-struct jg__task *jg__task_new(const char *call, struct jg__task *parent, jg_coroutine fn, void *arg,
+struct jg__task *jg__task_make(const char *call, struct jg__task *parent, jg_coroutine fn, void *arg,
                               const jg_task_options *options)
 {
     jg_task_options whole;
@@ -140,29 +145,43 @@ struct jg__task *jg__task_new(const char *call, struct jg__task *parent, jg_coro
     struct jg__task *task = new_record(call, options);
     if (!task)
         return NULL;
-    fill_in(task, parent, fn, arg, options->function ? options->function : "task");
+    fill_in(task, parent, fn, arg, options->function ? options->function : unknown_origin);
     add_extras(task, options);
-    make_ready(task, jg__task_copy(task));
+    prepare(task, jg__task_copy(task));
+    return task;
+}
+
+struct jg__task *jg__task_new(const char *call, struct jg__task *parent, jg_coroutine fn, void *arg,
+                              const jg_task_options *options)
+{
+    struct jg__task *task = jg__task_make(call, parent, fn, arg, options);
+    if (task)
+        jg__append_task(jg__here.loop, task);
     return task;
 }
 
 static __attribute__((noinline)) jg_task *create_slowly(jg_coroutine fn, void *arg, const jg_task_options *options)
 {
+    jg_task_options whole;
     if (!jg__here.scheduler || jg__here.task)
         jg__running("jg_create_task");
-    struct jg__task *task = jg__task_new("jg_create_task", jg__here.task, fn, arg, options);
+    options = jg__options_by_factory(fn, arg, options, &whole);
+    struct jg__task *task = options ? jg__task_make("jg_create_task", jg__here.task, fn, arg, options) : NULL;
     if (!task)
         return NULL;
+    jg_task *handle = jg__task_handle(task);
+    jg__task_begin(task, options->eager);
     if (!task->parent && jg__here.scheduler->closing)
         jg__cancel(task);
-    return jg__task_handle(task);
+    return handle;
 }
 
 /* A default task without extras, on a stack that is at hand? */
 static inline bool is_plain(const struct jg__task *creator, const jg_task_options *options)
 {
     return creator && creator->interrupted >= 0 && !creator->values && options && options->size == sizeof *options &&
-           !((uintptr_t)options->name | options->copy | options->stack_size) &&
+           !((uintptr_t)options->name | options->copy | options->stack_size | options->eager |
+             (uintptr_t)jg__here.scheduler->factory) &&
            jg__stacks_at_hand(jg__here.scheduler->stacks);
 }
 
@@ -172,8 +191,9 @@ static inline jg_task *create_plain(struct jg__task *creator, jg_coroutine fn, v
     struct jg__stack stack;
     jg__stacks_get(jg__here.scheduler->stacks, 0, &stack); /* cannot fail */
     struct jg__task *task = record_on(&stack);
-    fill_in(task, creator, fn, arg, options->function ? options->function : "task");
-    make_ready(task, (char *)task);
+    fill_in(task, creator, fn, arg, options->function ? options->function : unknown_origin);
+    prepare(task, (char *)task);
+    jg__append_task(jg__here.loop, task);
     return jg__task_handle(task);
 }
 
@@ -207,6 +227,16 @@ bool jg_task_done(jg_task *task)
 bool jg_task_cancelled(jg_task *task)
 {
     return jg__task_of(task, "jg_task_cancelled")->cancelled;
+}
+
+int jg_task_result(jg_task *handle, int *result)
+{
+    const struct jg__task *task = jg__task_of(handle, "jg_task_result");
+    if (!task->ended)
+        return jg_fail(EINPROGRESS, "jg_task_result: task \"%s\" has not ended", task->name);
+    if (result)
+        *result = task->result < 0 ? -task->error : task->result;
+    return 0;
 }
 
 const char *jg_task_name(jg_task *task)

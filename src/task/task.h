@@ -72,8 +72,9 @@ struct jg__task {
     int errno_of_yield;                /* saved_errno before its yield was interrupted */
     struct jg__task *next_interrupted; /* see interruption.c */
     uint64_t failure_order;            /* the how manieth task of this loop to fail */
-    const char *name;
-    char own_name[JG__NAME_SIZE]; /* what `name` points at, unless that is a literal */
+    const char *name;             /* `own_name`, or the same as `origin` */
+    char own_name[JG__NAME_SIZE]; /* set only if `name` points at it; so is `origin`, see jg__task_origin */
+    const char *origin;
 } __attribute__((aligned(64)));
 
 enum { JG__ZERO_PAIRS = 5 };
@@ -93,9 +94,31 @@ static inline jg_task *jg__task_handle(const struct jg__task *task)
     return (jg_task *)((uintptr_t)task | low | high << JG__ADDRESS_BITS); // NOLINT(performance-no-int-to-ptr)
 }
 
+/* A literal: the name of the task's function, NUL, and where it was created: "server.c:31", or nothing. */
+static inline const char *jg__task_origin(const struct jg__task *task)
+{
+    return task->name == task->own_name ? task->origin : task->name;
+}
+
+/* Where it was created. */
+static inline const char *jg__task_created_at(const struct jg__task *task)
+{
+    const char *origin = jg__task_origin(task);
+    return origin + strlen(origin) + 1;
+}
+
 /* Creates a task that `parent` will consume (NULL: a root) and makes it ready. NULL with ENOMEM, EINVAL. */
 struct jg__task *jg__task_new(const char *call, struct jg__task *parent, jg_coroutine fn, void *arg,
                               const jg_task_options *options);
+
+/* The same, but it is not ready yet: jg__task_begin follows, which runs an eager one until its first wait. */
+struct jg__task *jg__task_make(const char *call, struct jg__task *parent, jg_coroutine fn, void *arg,
+                               const jg_task_options *options);
+void jg__task_begin(struct jg__task *task, bool eager);
+
+/* The options as the loop's task factory wants them, in full, in `whole` if need be; NULL with errno if it refuses. */
+const jg_task_options *jg__options_by_factory(jg_coroutine fn, void *arg, const jg_task_options *options,
+                                              jg_task_options *whole);
 
 /* Where the copy of its argument lies, if it has one. */
 static inline char *jg__task_copy(struct jg__task *task)
@@ -118,6 +141,11 @@ void jg__report_failure(const struct jg__task *task, const char *what);
 void jg__report_abandoned(const struct jg__task *task, const struct jg__task *creator);
 void jg__report_deaf(const struct jg__task *task, const char *call);
 
+/* The tree of all tasks: the first one, or NULL; the one behind `task`, its children first. Those that have ended and
+ * were not consumed yet are among them. */
+struct jg__task *jg__first_task(struct jg__scheduler *scheduler);
+struct jg__task *jg__next_task(struct jg__scheduler *scheduler, struct jg__task *task);
+
 /* jg_cancel for the floor itself. */
 void jg__cancel(struct jg__task *task);
 
@@ -134,6 +162,9 @@ static inline void jg__task_join(struct jg__task *child, void (*child_ended)(voi
  * if there was one, or 0. */
 int jg__join(struct jg__task *child, const char *call);
 
+/* The `interrupt` of a wait for one task, which is its `object`. */
+void jg__interrupt_join(struct jg__wait *wait, int reason);
+
 /* Consumes a child that has ended, and returns its result, with errno; `reason`, if not 0, is why the call was
  * interrupted and takes the place of ECANCELED. */
 int jg__outcome(const char *call, struct jg__task *child, int reason);
@@ -141,7 +172,13 @@ int jg__outcome(const char *call, struct jg__task *child, int reason);
 /* Done callbacks: those of a task that ends are queued. */
 void jg__done_callbacks_queue(struct jg__task *task);
 
-/* jg_wait: those that watch a task that ends are told. */
+/* Who watches a task is told of its end, once, without consuming it. */
+struct jg__watcher {
+    void (*ended)(struct jg__watcher *watcher, const struct jg__task *task); /* may unwatch any other */
+    struct jg__watcher *next, **link; /* in the list of the task; link is NULL when it is in none */
+};
+void jg__watch_task(struct jg__task *task, struct jg__watcher *watcher);
+void jg__unwatch_task(struct jg__watcher *watcher);
 void jg__watchers_tell(struct jg__task *task);
 
 /* Task-locals: a reference is taken for a child, or given up. */

@@ -31,6 +31,11 @@ struct jg__task *jg__running_not_plainly(const char *call)
     return task;
 }
 
+bool jg_may_wait(void)
+{
+    return jg__here.task && !jg__here.task->forbidden;
+}
+
 /* ---- The entry check ---- */
 
 static void wake_from_slowness(void *arg)

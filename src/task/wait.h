@@ -25,6 +25,7 @@ struct jg__wait {
      * kernel has let go. */
     void (*interrupt)(struct jg__wait *wait, int reason);
     struct jg__task *task; /* private: who is parked; NULL when it was woken */
+    int64_t since;         /* private: when the last poll before that ended */
 };
 
 /* The running task; aborts with a sentence that names the call when there is none. */
@@ -40,6 +41,9 @@ int jg__fail_interrupted(const char *call, int reason);
 
 /* For the `interrupt` of a wait that must not be: does nothing; the join goes on. */
 void jg__not_now(struct jg__wait *wait, int reason);
+
+/* jg_wait_fd in the name of another call, without the entry check. */
+int jg__wait_for_fd(int fd, short events, const char *call);
 
 jg_loop *jg__loop_of(const struct jg__task *task);
 

@@ -23,18 +23,20 @@ static void interrupt_fd_wait(struct jg__wait *wait, int reason)
     jg_cancel_operation(jg__here.loop, &waiting->operation);
 }
 
-int jg_wait_fd(int fd, short events)
+int jg__wait_for_fd(int fd, short events, const char *call)
 {
-    if (jg__enter_wait("jg_wait_fd") < 0)
-        return -1;
-    struct fd_wait waiting = {.wait = {.call = "jg_wait_fd", .interrupt = interrupt_fd_wait},
+    struct fd_wait waiting = {.wait = {.call = call, .interrupt = interrupt_fd_wait},
                               .operation = {.opcode = JG_OP_POLL, .fd = fd, .done = operation_done, .events = events}};
     jg_submit(jg__here.loop, &waiting.operation);
     int result = jg__park(&waiting.wait);
-    jg_forget_fd(jg__here.loop, fd);
     if (result >= 0)
         return result;
     if (result == -ECANCELED && waiting.reason)
-        return jg__fail_interrupted("jg_wait_fd", waiting.reason);
-    return jg_fail(-result, "jg_wait_fd: fd %d: %s", fd, strerror(-result));
+        return jg__fail_interrupted(call, waiting.reason);
+    return jg_fail(-result, "%s: fd %d: %s", call, fd, strerror(-result));
+}
+
+int jg_wait_fd(int fd, short events)
+{
+    return jg__enter_wait("jg_wait_fd") < 0 ? -1 : jg__wait_for_fd(fd, events, "jg_wait_fd");
 }

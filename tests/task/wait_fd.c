@@ -131,3 +131,48 @@ TEST(one_task_may_wait_to_read_and_another_to_write)
 {
     RUN(wait_from_two_sides, NULL);
 }
+
+static uint64_t polls(void)
+{
+    jg_loop_statistics statistics;
+    jg_loop_get_statistics(jg_get_running_loop(), &statistics);
+    return statistics.polls;
+}
+
+static int received_bytes;
+
+static void received(jg_operation *operation, int result)
+{
+    (void)operation;
+    received_bytes = result;
+}
+
+static int wait_beside_a_receive(void *arg)
+{
+    int ends[2];
+    char byte;
+    jg_operation receive = {.opcode = JG_OP_RECV, .buffer = &byte, .length = 1, .done = received};
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, ends), 0);
+    received_bytes = 0;
+    receive.fd = ends[0];
+    jg_submit(jg_get_running_loop(), &receive);
+    uint64_t before = polls();
+    for (int i = 0; i < 3; i++) {
+        JG_TIMEOUT(deadline, 0.02);
+        FAILS(jg_wait_fd(ends[0], POLLPRI), ETIMEDOUT);
+    }
+    ck_assert_uint_lt(polls() - before, 30); /* it sleeps */
+    ck_assert_int_eq(write(ends[1], "x", 1), 1);
+    for (int i = 0; i < 1000 && !received_bytes; i++)
+        ck_assert_int_eq(jg_sleep(0.001), 0);
+    ck_assert_int_eq(received_bytes, 1);
+    jg_forget_fd(jg_get_running_loop(), ends[0]);
+    close(ends[0]);
+    close(ends[1]);
+    return arg != NULL;
+}
+
+TEST(wait_fd_leaves_who_else_uses_the_fd_alone)
+{
+    RUN(wait_beside_a_receive, NULL);
+}
