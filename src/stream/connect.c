@@ -1,9 +1,11 @@
 /* jg_open_connection. */
 #include "host/address.h"
 #include "stream/race.h"
+#include "stream/tls.h"
 #include "task/task.h"
 
 #include <errno.h>
+#include <stdio.h>
 
 static const char call[] = "jg_open_connection";
 
@@ -36,13 +38,21 @@ static struct jg__stream *connect_from(const char *host, int port, const struct 
     return stream;
 }
 
+static jg_stream *secure(struct jg__stream *stream, const char *host, int port, const jg_stream_options *options)
+{
+    char where[128];
+    host = host ? host : "localhost";
+    snprintf(where, sizeof where, "%s:%d", host, port);
+    return jg__stream_secure(stream, options, host, call, where);
+}
+
 jg_stream *jg_open_connection_with(const char *host, int port, const jg_stream_options *options)
 {
     struct jg__candidates candidates;
     struct jg__stream *stream = NULL;
     jg_stream_options whole;
     options = jg__whole_options(options, &whole, sizeof whole);
-    if (jg__enter_wait(call) < 0)
+    if (jg__enter_wait(call) < 0 || jg__tls_check_side(options->tls, false, call) < 0)
         return NULL;
     if (options->local_port < 0 || options->local_port > 65535) {
         jg_fail(EINVAL, "%s: local port %d is not within 0 to 65535", call, options->local_port);
@@ -53,5 +63,5 @@ jg_stream *jg_open_connection_with(const char *host, int port, const jg_stream_o
     if (jg__candidates_interleave(&candidates) == 0)
         stream = connect_from(host, port, &candidates, options);
     jg__candidates_free(&candidates);
-    return stream ? jg__stream_handle(stream) : NULL;
+    return stream ? secure(stream, host, port, options) : NULL;
 }

@@ -1,20 +1,22 @@
 /* The connections of a server: each is served in a task of its own, which belongs to nobody. */
 #include "base/diagnostics.h"
 #include "stream/server.h"
-#include "stream/stream.h"
+#include "stream/tls.h"
 #include "task/scheduler.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
+enum { REPORT_SECONDS = 60 };
 static const double LAST_FLUSH = 1; /* seconds, for the streams of handlers that are cancelled */
 
 /* At the top of the stack of the task that serves it. */
 struct connection {
     struct jg__list node; /* in server->connections */
     struct jg__server *server;
-    struct jg__stream *stream;
+    struct jg__stream *stream; /* as long as the handle is valid */
+    jg_stream *handle;
     struct jg__task *task;
 };
 
@@ -27,17 +29,53 @@ static struct connection *connection_at(struct jg__list *node)
 
 static void connection_ended(struct jg__server *server);
 
+/* Peers that send nothing are port scans, and no failure. */
+static void report_handshake(struct jg__server *server, struct jg__stream *stream)
+{
+    const struct jg__layer *layer = stream->transport.layer;
+    int64_t now = server->loop->now;
+    if (errno == ECANCELED || (layer && !layer->heard))
+        return;
+    server->failed_handshakes++;
+    if (server->handshakes_reported && now - server->handshakes_reported < REPORT_SECONDS * JG__SECOND)
+        return;
+    jg__report(server->name, errno, "%u handshakes have failed since the last report, the last one was with %s: %s",
+               server->failed_handshakes, jg_peername(jg__stream_handle(stream)), jg_error_text());
+    server->failed_handshakes = 0;
+    server->handshakes_reported = now;
+}
+
+/* Goes over to TLS, if the server does. Returns false when the stream is closed instead. */
+static bool shake_hands(struct jg__server *server, struct jg__stream *stream)
+{
+    jg_start_tls_options options = {
+        .size = sizeof options,
+        .handshake_timeout = server->options.handshake_timeout,
+        .shutdown_timeout = server->options.shutdown_timeout,
+    };
+    if (!server->options.tls ||
+        jg__stream_shake_hands(stream, server->options.tls, &options, "jg_start_server", NULL) == 0)
+        return true;
+    report_handshake(server, stream);
+    jg__stream_give_up(stream);
+    return false;
+}
+
+/* Runs the handler and closes its stream; sets errno for -1. */
+static int handle(struct jg__server *server, struct jg__stream *stream)
+{
+    jg_stream *client = jg__stream_handle(stream);
+    int result = server->handler(client, server->arg), error = errno;
+    int unsent = jg__stream_behind(client) ? jg__stream_close(stream, LAST_FLUSH) : 0;
+    errno = result >= 0 && unsent ? unsent : error;
+    return result >= 0 && unsent ? -1 : result;
+}
+
 static int serve(void *arg)
 {
     struct connection *connection = arg;
     struct jg__server *server = connection->server;
-    jg_stream *handle = jg__stream_handle(connection->stream);
-    int result = server->handler(handle, server->arg), error = errno;
-    int unsent = jg__stream_behind(handle) ? jg__stream_close(connection->stream, LAST_FLUSH) : 0;
-    if (result >= 0 && unsent) {
-        result = -1;
-        error = unsent;
-    }
+    int result = shake_hands(server, connection->stream) ? handle(server, connection->stream) : 0, error = errno;
     jg__list_remove(&connection->node);
     connection_ended(server);
     errno = error;
@@ -47,12 +85,13 @@ static int serve(void *arg)
 /* Starts the task. Returns 0, or -1 with errno. */
 static int start_serving(struct jg__server *server, struct jg__stream *stream)
 {
-    struct connection first = {.server = server, .stream = stream};
+    struct connection first = {.server = server, .stream = stream, .handle = jg__stream_handle(stream)};
     jg_task_options options = {
         .size = sizeof options,
         .name = server->name,
         .stack_size = server->options.stack_size,
         .copy = sizeof first,
+        .function = server->options.function,
     };
     struct jg__task *task = jg__task_new("jg_start_server", NULL, serve, &first, &options);
     if (!task)
@@ -116,7 +155,10 @@ void jg__server_accepted(jg_listener *listener, int fd, void *arg)
         errno = saved;
         return;
     }
-    stream->server = server;
+    if (options->receive_fds)
+        stream->transport.kind |= JG__RECEIVES_FDS;
+    stream->read_limit = options->idle_timeout;
+    stream->write_limit = options->write_timeout;
     if (is_full(server)) { /* it was on its way when the listener was paused */
         stream->transport.fd = fd;
         jg__list_append(&server->waiting, &stream->node);
@@ -155,6 +197,28 @@ void jg__server_drop_waiting(struct jg__server *server)
         close(stream->transport.fd);
         jg__stream_put_back(stream);
     }
+}
+
+/* The streams stay those of their handlers, who find out at their next calls. */
+static void end_connections(struct jg__server *server, int error, void (*end)(jg_transport *))
+{
+    for (struct jg__list *node = server->connections.next; node != &server->connections; node = node->next) {
+        struct jg__stream *stream = jg__stream_behind(connection_at(node)->handle);
+        if (!stream || stream->lost)
+            continue;
+        jg__stream_end_input(stream, error);
+        end(&stream->transport);
+    }
+}
+
+void jg_server_close_clients(jg_server *server)
+{
+    end_connections(jg__server_of(server, "jg_server_close_clients"), 0, jg_transport_close);
+}
+
+void jg_server_abort_clients(jg_server *server)
+{
+    end_connections(jg__server_of(server, "jg_server_abort_clients"), ECONNRESET, jg_transport_abort);
 }
 
 void jg__server_cancel_connections(struct jg__server *server)

@@ -35,11 +35,20 @@ int jg_write_eof(jg_stream *handle)
     struct jg__stream *stream = jg__stream_of(handle, "jg_write_eof");
     if (jg__check_sending(stream, "jg_write_eof") < 0)
         return -1;
+    if (!(stream->transport.kind & JG__WRITES))
+        return jg_fail(EBADF, "jg_write_eof: the stream is not open for writing");
+    if (!jg_transport_can_write_eof(&stream->transport))
+        return jg_fail(EOPNOTSUPP, "jg_write_eof: only jg_close ends what is written to this stream");
     int saved = errno;
     if (!stream->transport.eof_wanted)
         jg_transport_write_eof(&stream->transport);
     errno = saved;
     return 0;
+}
+
+bool jg_can_write_eof(const jg_stream *stream)
+{
+    return jg_transport_can_write_eof(&jg__stream_of(stream, "jg_can_write_eof")->transport);
 }
 
 size_t jg_write_pending(const jg_stream *stream)

@@ -1,6 +1,7 @@
 #include "stream/input.h"
 
 #include "base/memory.h"
+#include "stream/fds.h"
 
 #include <string.h>
 
@@ -70,6 +71,8 @@ void jg__input_drop(struct jg__stream *stream, size_t count)
     if (count == 0)
         return;
     stream->input->start += count;
+    if (stream->fds)
+        jg__fds_pass(stream->fds, count);
     size_t left = jg__input_count(stream);
     if (left == 0)
         release_block(stream);

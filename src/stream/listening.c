@@ -2,6 +2,7 @@
 #include "base/memory.h"
 #include "stream/candidates.h"
 #include "stream/server.h"
+#include "transport/unix_path.h"
 
 #include <errno.h>
 #include <netdb.h>
@@ -115,13 +116,13 @@ static int listen_on_all(struct jg__server *server, const char *host, int port, 
     return 0;
 }
 
-static int listen_on_fd(struct jg__server *server, int fd)
+static int listen_on_fd(struct jg__server *server, int fd, const char *caller)
 {
     if (!add_room(server))
-        return jg_fail(ENOMEM, "%s: out of memory", call);
+        return jg_fail(ENOMEM, "%s: out of memory", caller);
     jg_listener *listener = jg_listen_fd(server->loop, fd, jg__server_accepted, server, .paused = true);
     if (!listener)
-        return jg_fail(errno, "%s: fd %d: %s", call, fd, strerror(errno));
+        return jg_fail(errno, "%s: fd %d: %s", caller, fd, strerror(errno));
     add(server, listener);
     return 0;
 }
@@ -140,11 +141,29 @@ static int listen_on_hosts(struct jg__server *server, const char *host, int port
     }
 }
 
-int jg__server_listen(struct jg__server *server, const char *host, int port, const jg_server_options *options)
+static int listen_at(struct jg__server *server, const char *path, const jg_server_options *options, const char *caller)
+{
+    struct sockaddr_un address;
+    socklen_t length;
+    if (jg__unix_address(path, &address, &length, caller) < 0)
+        return -1;
+    if (!add_room(server))
+        return jg_fail(ENOMEM, "%s: out of memory", caller);
+    jg_listener *listener = jg_listen(server->loop, (const struct sockaddr *)&address, length, jg__server_accepted,
+                                      server, .backlog = options->backlog, .mode = options->mode, .paused = true);
+    if (!listener)
+        return jg_fail(errno, "%s %s: %s", caller, path, strerror(errno));
+    add(server, listener);
+    return 0;
+}
+
+int jg__server_listen(struct jg__server *server, const struct jg__place *place, const jg_server_options *options,
+                      const char *caller)
 {
     int saved = errno;
-    int result =
-        options->fd > 0 ? listen_on_fd(server, options->fd) : listen_on_hosts(server, host, port, options->hosts);
+    int result = options->fd > 0 ? listen_on_fd(server, options->fd, caller)
+                 : place->path   ? listen_at(server, place->path, options, caller)
+                                 : listen_on_hosts(server, place->host, place->port, options->hosts);
     if (result == 0)
         errno = saved;
     return result;

@@ -1,4 +1,5 @@
-/* Who is at the two ends of a stream. */
+#include "stream/names.h"
+
 #include "base/memory.h"
 #include "host/address.h"
 #include "stream/stream.h"
@@ -13,21 +14,6 @@ union address {
 
 typedef int get_address(int fd, struct sockaddr *address, socklen_t *length);
 
-/* The two texts are kept side by side from the first question on. */
-static const char *name_at(struct jg__stream *stream, size_t index, get_address *get)
-{
-    union address address;
-    socklen_t length = sizeof address;
-    int saved = errno;
-    if (!stream->names)
-        stream->names = jg__allocate_zeroed(2 * JG__ADDRESS_TEXT);
-    char *name = stream->names ? stream->names + index * JG__ADDRESS_TEXT : NULL;
-    if (name && !*name && get(stream->transport.fd, &address.any, &length) == 0)
-        jg__address_text(&address.any, length, name);
-    errno = saved;
-    return name ? name : "";
-}
-
 static int peer_of(int fd, struct sockaddr *address, socklen_t *length)
 {
     return getpeername(fd, address, length);
@@ -38,14 +24,30 @@ static int own_of(int fd, struct sockaddr *address, socklen_t *length)
     return getsockname(fd, address, length);
 }
 
-const char *jg_peername(jg_stream *stream)
+const char *jg__end_name(char **names, int fd, bool peer)
 {
-    return name_at(jg__stream_of(stream, "jg_peername"), 0, peer_of);
+    union address address;
+    socklen_t length = sizeof address;
+    int saved = errno;
+    if (!*names)
+        *names = jg__allocate_zeroed(2 * JG__ADDRESS_TEXT);
+    char *name = *names ? *names + peer * JG__ADDRESS_TEXT : NULL;
+    if (name && !*name && (peer ? peer_of : own_of)(fd, &address.any, &length) == 0)
+        jg__address_text(&address.any, length, name);
+    errno = saved;
+    return name ? name : "";
 }
 
-const char *jg_sockname(jg_stream *stream)
+const char *jg_peername(jg_stream *handle)
 {
-    return name_at(jg__stream_of(stream, "jg_sockname"), 1, own_of);
+    struct jg__stream *stream = jg__stream_of(handle, "jg_peername");
+    return jg__end_name(&stream->names, stream->transport.fd, true);
+}
+
+const char *jg_sockname(jg_stream *handle)
+{
+    struct jg__stream *stream = jg__stream_of(handle, "jg_sockname");
+    return jg__end_name(&stream->names, stream->transport.fd, false);
 }
 
 static int address_at(const struct jg__stream *stream, struct sockaddr *address, socklen_t *length, get_address *get,

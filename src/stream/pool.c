@@ -1,8 +1,10 @@
 #include "stream/pool.h"
 
 #include "base/memory.h"
+#include "stream/endpoint.h"
 #include "stream/server.h"
 #include "stream/stream.h"
+#include "task/origin.h"
 
 #include <string.h>
 
@@ -53,6 +55,7 @@ void *jg__pool_get(struct jg__pool *pool)
     memset(object + 1, 0, pool->object_size - sizeof *object);
     object->generation++;
     object->used = object->live = true;
+    jg__origin_note(&pool->origins, object);
     return object;
 }
 
@@ -64,6 +67,7 @@ void jg__pool_retire(struct jg__pooled *object)
 void jg__pool_put(struct jg__pool *pool, struct jg__pooled *object)
 {
     object->used = object->live = false;
+    jg__origin_forget(&pool->origins, object);
     *link_of(object) = pool->free;
     pool->free = object;
 }
@@ -75,11 +79,14 @@ static void free_pool(struct jg__pool *pool)
         pool->blocks = block->next;
         for (size_t i = 0; i < OBJECTS_IN_A_BLOCK; i++) {
             struct jg__pooled *object = object_at(pool, block, i);
+            if (object->live)
+                jg__origin_tell(&pool->origins, object, pool->what);
             if (object->used)
                 pool->free_heap(object);
         }
         jg__release(block);
     }
+    jg__origins_free(&pool->origins);
 }
 
 /* The transports in the streams are residents too: the memory goes last. */
@@ -92,6 +99,7 @@ static void evict(struct jg__resident *resident)
     }
     free_pool(&pools->servers); /* which put back the streams that wait to be served */
     free_pool(&pools->streams);
+    free_pool(&pools->endpoints);
     pools->loop->pools = NULL;
     jg__release(pools);
 }
@@ -103,10 +111,15 @@ struct jg__pools *jg__pools_of(jg_loop *loop)
         if (!pools)
             return NULL;
         pools->loop = loop;
+        pools->streams.what = "a stream";
         pools->streams.object_size = rounded_up(sizeof(struct jg__stream));
         pools->streams.free_heap = jg__stream_free_heap;
+        pools->servers.what = "a server";
         pools->servers.object_size = rounded_up(sizeof(struct jg__server));
         pools->servers.free_heap = jg__server_free_heap;
+        pools->endpoints.what = "an endpoint";
+        pools->endpoints.object_size = rounded_up(sizeof(struct jg__endpoint));
+        pools->endpoints.free_heap = jg__endpoint_free_heap;
         pools->resident.evict = evict;
         jg__list_append(&loop->residents, &pools->resident.node);
         loop->pools = pools;

@@ -12,8 +12,12 @@ struct jg__pooled {
     bool live;           /* its handle is valid: it was not retired */
 };
 
+struct jg__origin;
+
 struct jg__pool {
+    const char *what; /* "a stream": an object that is to be closed */
     size_t object_size;
+    struct jg__origin *origins; /* in debug mode */
     struct jg__pooled *free;
     struct jg__pool_block *blocks;
     void (*free_heap)(struct jg__pooled *object); /* of those that are used when the loop is closed */
@@ -23,7 +27,8 @@ struct jg__pool {
 struct jg__pools {
     struct jg__resident resident;
     jg_loop *loop;
-    struct jg__pool streams, servers;
+    struct jg_stream *standard[3]; /* handles of the standard streams, or NULL */
+    struct jg__pool streams, servers, endpoints;
 };
 
 /* The pools of this loop, made when first asked for; NULL with ENOMEM. */

@@ -44,7 +44,8 @@ static int choose_local(const struct jg__race *race, int family, struct jg__cand
 static int attempt(struct jg__race *race, const struct jg__candidate *candidate)
 {
     struct jg__candidate any;
-    jg_transport_options options = {.size = sizeof options, .keep_alive = race->options->keep_alive};
+    jg_transport_options options = {
+        .size = sizeof options, .keep_alive = race->options->keep_alive, .receive_fds = race->options->receive_fds};
     int error = choose_local(race, candidate->address.any.sa_family, &any, &options);
     if (error)
         return error;

@@ -2,9 +2,9 @@
 
 #include "stream/input.h"
 #include "stream/limits.h"
+#include "transport/tls.h"
 
 #include <errno.h>
-#include <string.h>
 
 void jg__reader_check(const struct jg__stream *stream, const char *call)
 {
@@ -18,6 +18,10 @@ struct jg__stream *jg__reader_enter(jg_stream *handle, const char *call)
     struct jg__stream *stream = jg__stream_enter(handle, call);
     if (!stream)
         return NULL;
+    if (!(stream->transport.kind & JG__READS)) {
+        jg_fail(EBADF, "%s: the stream is not open for reading", call);
+        return NULL;
+    }
     jg__reader_check(stream, call);
     if (stream->shown)
         jg__input_unpin(stream);
@@ -31,7 +35,7 @@ int jg__reader_wait(struct jg__stream *stream, struct jg__reader *reader, const 
         jg_transport_resume_reading(&stream->transport);
     stream->reader = reader;
     stream->users++;
-    int result = jg__park_at_most(&reader->wait, jg__read_limit(stream));
+    int result = jg__park_at_most(&reader->wait, stream->read_limit);
     bool closed = stream->closed;
     stream->reader = NULL;
     jg__stream_leave(stream);
@@ -59,5 +63,5 @@ int jg__reader_error(struct jg__stream *stream, const char *call)
 {
     int error = stream->read_error;
     stream->read_error = 0;
-    return error ? jg_fail(error, "%s: %s", call, strerror(error)) : 0;
+    return error ? jg_fail(error, "%s: %s", call, jg__transport_words(&stream->transport, error)) : 0;
 }

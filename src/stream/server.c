@@ -2,10 +2,11 @@
 #include "stream/server.h"
 
 #include "base/memory.h"
-#include "stream/stream.h"
+#include "stream/tls.h"
 #include "task/scheduler.h"
 
 #include <errno.h>
+#include <juggle/unix.h>
 #include <string.h>
 
 struct jg__server *jg__server_of(const jg_server *handle, const char *call)
@@ -34,12 +35,14 @@ static struct jg__server *new_server(jg_loop *loop, jg_connection_handler handle
     server->handler = handler;
     server->arg = arg;
     server->options = *options;
+    jg__tls_hold(options->tls);
     const char *name = options->name ? options->name : options->function ? options->function : "connection";
     strncpy(server->name, name, sizeof server->name - 1);
     if (jg__here.task->values)
         server->values = jg__context_share(jg__here.task->values);
     jg__list_init(&server->connections);
     jg__list_init(&server->waiting);
+    jg__list_init(&server->watchers);
     return server;
 }
 
@@ -48,6 +51,7 @@ void jg__server_free_heap(struct jg__pooled *pooled)
     struct jg__server *server = (struct jg__server *)pooled;
     jg__server_drop_waiting(server);
     jg__release(server->listening);
+    jg_tls_free(server->options.tls);
     if (server->values)
         jg__context_drop(server->values);
 }
@@ -58,13 +62,10 @@ static void free_server(struct jg__server *server)
     jg__pool_put(&server->loop->pools->servers, &server->pooled);
 }
 
-jg_server *jg_start_server_with(jg_connection_handler handler, void *arg, const char *host, int port,
-                                const jg_server_options *options)
+static jg_server *start_server(jg_connection_handler handler, void *arg, const struct jg__place *place,
+                               const jg_server_options *options, const char *call)
 {
-    static const char call[] = "jg_start_server";
-    jg_server_options whole;
-    options = jg__whole_options(options, &whole, sizeof whole);
-    if (jg__enter_wait(call) < 0)
+    if (jg__enter_wait(call) < 0 || jg__tls_check_side(options->tls, true, call) < 0)
         return NULL;
     if (!handler) {
         jg_fail(EINVAL, "%s: the handler is NULL", call);
@@ -75,13 +76,29 @@ jg_server *jg_start_server_with(jg_connection_handler handler, void *arg, const 
         jg_fail(ENOMEM, "%s: out of memory", call);
         return NULL;
     }
-    if (jg__server_listen(server, host, port, options) < 0) {
+    if (jg__server_listen(server, place, options, call) < 0) {
         free_server(server);
         return NULL;
     }
     if (!options->paused)
         jg_start_serving(jg__server_handle(server));
     return jg__server_handle(server);
+}
+
+jg_server *jg_start_server_with(jg_connection_handler handler, void *arg, const char *host, int port,
+                                const jg_server_options *options)
+{
+    jg_server_options whole;
+    options = jg__whole_options(options, &whole, sizeof whole);
+    return start_server(handler, arg, &(struct jg__place){.host = host, .port = port}, options, "jg_start_server");
+}
+
+jg_server *jg_start_unix_server_with(jg_connection_handler handler, void *arg, const char *path,
+                                     const jg_server_options *options)
+{
+    jg_server_options whole;
+    options = jg__whole_options(options, &whole, sizeof whole);
+    return start_server(handler, arg, &(struct jg__place){.path = path ? path : ""}, options, "jg_start_unix_server");
 }
 
 /* ---- Serving ---- */
@@ -114,6 +131,12 @@ static int wait_for(struct jg__server *server, struct jg__wait *wait)
 
 /* ---- Closing ---- */
 
+/* A task that waits for the end of the server; on its stack. */
+struct watcher {
+    struct jg__wait wait;
+    struct jg__list node; /* in server->watchers */
+};
+
 /* The handlers get the grace period, then they are cancelled. */
 static void wait_for_handlers(struct jg__server *server, const char *call)
 {
@@ -124,6 +147,15 @@ static void wait_for_handlers(struct jg__server *server, const char *call)
     jg__server_cancel_connections(server);
     while (server->connection_count)
         wait_for(server, &(struct jg__wait){.call = call, .interrupt = jg__not_now});
+}
+
+static void wake_watchers(struct jg__server *server)
+{
+    while (!jg__list_empty(&server->watchers)) {
+        struct jg__list *node = server->watchers.next;
+        jg__list_remove(node);
+        jg__wake(&jg__container_of(node, struct watcher, node)->wait, 0);
+    }
 }
 
 static void close_server(struct jg__server *server, const char *call)
@@ -137,6 +169,7 @@ static void close_server(struct jg__server *server, const char *call)
     jg__server_close_listeners(server);
     jg__server_drop_waiting(server);
     wait_for_handlers(server, call);
+    wake_watchers(server);
     free_server(server);
     errno = saved;
 }
@@ -159,6 +192,23 @@ int jg_serve_forever(jg_server *handle)
     }
     errno = saved;
     return reason ? jg__fail_interrupted(call, reason) : 0;
+}
+
+int jg_server_wait_closed(jg_server *handle)
+{
+    static const char call[] = "jg_server_wait_closed";
+    struct jg__server *server = jg__server_of(handle, call);
+    if (jg__enter_wait(call) < 0)
+        return -1;
+    if (!jg__pooled_of(handle)) /* the check let others run */
+        return 0;
+    struct watcher watcher = {.wait = {.call = call, .object = server}};
+    jg__list_append(&server->watchers, &watcher.node);
+    int result = jg__park(&watcher.wait);
+    if (!jg__listed(&watcher.node)) /* it is closed, whatever else came to pass */
+        return 0;
+    jg__list_remove(&watcher.node);
+    return jg__fail_interrupted(call, -result);
 }
 
 void jg_server_close(jg_server *handle)
@@ -191,6 +241,12 @@ const char *jg_server_address(jg_server *handle, size_t index)
 {
     const struct jg__server *server = jg__server_of(handle, "jg_server_address");
     return index < server->listening_count ? server->listening[index].text : NULL;
+}
+
+bool jg_server_is_serving(jg_server *handle)
+{
+    const struct jg__server *server = jg__server_of(handle, "jg_server_is_serving");
+    return server->serving && !server->closing;
 }
 
 size_t jg_server_connections(jg_server *handle)

@@ -27,10 +27,13 @@ struct jg__server {
     size_t listening_count;
     struct jg__list connections; /* being served */
     size_t connection_count;
-    struct jg__list waiting; /* accepted while there were as many as there may be */
-    struct jg__wait *waiter; /* the task that serves forever, or closes it */
-    bool serving;            /* it shall accept... */
-    bool accepting;          /* ...and does */
+    struct jg__list waiting;     /* accepted while there were as many as there may be */
+    struct jg__wait *waiter;     /* the task that serves forever, or closes it */
+    struct jg__list watchers;    /* the tasks in jg_server_wait_closed */
+    unsigned failed_handshakes;  /* not reported yet */
+    int64_t handshakes_reported; /* when some were; 0: never */
+    bool serving;                /* it shall accept... */
+    bool accepting;              /* ...and does */
     bool stopped;
     bool closing;
 };
@@ -46,9 +49,17 @@ struct jg__server *jg__server_of(const jg_server *handle, const char *call);
 /* Gives back what it has on the heap. */
 void jg__server_free_heap(struct jg__pooled *pooled);
 
-/* listening.c: one listener for each address of host and options->hosts. Waits. Returns 0, or -1 with errno, then
- * nothing listens. */
-int jg__server_listen(struct jg__server *server, const char *host, int port, const jg_server_options *options);
+/* Where a server listens. */
+struct jg__place {
+    const char *host;
+    int port;
+    const char *path; /* of a Unix socket, instead; or NULL */
+};
+
+/* listening.c: one listener for each address of the host and of options->hosts, or one at the path. Waits, if for a
+ * name. Returns 0, or -1 with errno, then nothing listens. */
+int jg__server_listen(struct jg__server *server, const struct jg__place *place, const jg_server_options *options,
+                      const char *call);
 
 /* Stops listening, for good. */
 void jg__server_close_listeners(struct jg__server *server);

@@ -1,9 +1,11 @@
 #include "stream/stream.h"
 
 #include "base/memory.h"
+#include "stream/fds.h"
 #include "stream/input.h"
+#include "stream/standard.h"
 #include "task/task.h"
-#include "transport/socket.h"
+#include "transport/layer.h"
 
 #include <errno.h>
 
@@ -77,6 +79,8 @@ static void released(jg_transport *transport)
 {
     struct jg__stream *stream = jg__stream_of_transport(transport);
     stream->lost = true;
+    if (stream->standard)
+        jg__standard_ended(stream);
     free_if_unused(stream);
 }
 
@@ -86,6 +90,7 @@ static const jg_protocol connected_protocol = {
     .data_received = data_received,
     .eof_received = eof_received,
     .connection_lost = connection_lost,
+    .fd_received = jg__fds_received,
 };
 
 static const jg_protocol connecting_protocol = {
@@ -95,9 +100,17 @@ static const jg_protocol connecting_protocol = {
     .data_received = data_received,
     .eof_received = eof_received,
     .connection_lost = connection_lost,
+    .fd_received = jg__fds_received,
 };
 
-static const struct jg__transport_owner owner = {.progress = jg__stream_progress, .released = released};
+static void readable(jg_transport *transport, void *arg)
+{
+    (void)transport;
+    jg__reader_wake(arg, 0);
+}
+
+static const struct jg__transport_owner owner = {
+    .progress = jg__stream_progress, .released = released, .readable = readable};
 
 /* ---- Life ---- */
 
@@ -123,6 +136,9 @@ void jg__stream_free_heap(struct jg__pooled *pooled)
 {
     struct jg__stream *stream = (struct jg__stream *)pooled;
     jg__input_free(stream);
+    jg__layers_free(&stream->transport);
+    jg__fds_free(stream->fds);
+    stream->fds = NULL;
     jg__release(stream->names);
     stream->names = NULL;
 }
@@ -148,21 +164,30 @@ void jg__stream_leave(struct jg__stream *stream)
     free_if_unused(stream);
 }
 
-jg_stream *jg_stream_from_fd_with(int fd, const jg_stream_options *options)
+jg_stream *jg__stream_from_fd(int fd, const jg_stream_options *options, int directions, const char *call)
 {
-    jg_stream_options whole;
-    options = jg__whole_options(options, &whole, sizeof whole);
-    jg_loop *loop = jg__loop_of(jg__running("jg_stream_from_fd"));
-    jg_transport_options socket_options = {.size = sizeof socket_options, .keep_alive = options->keep_alive};
-    if (jg__socket_adopt(fd, &socket_options, "jg_stream_from_fd") < 0)
+    jg_loop *loop = jg__loop_of(jg__running(call));
+    int kind = jg__kind_adopt(fd,
+                              &(jg_transport_options){.keep_alive = options->keep_alive,
+                                                      .receive_fds = options->receive_fds,
+                                                      .shared = options->shared},
+                              call);
+    if (kind < 0)
         return NULL;
     struct jg__stream *stream = jg__stream_new(loop, false, options->high_water, options->low_water);
     if (!stream) {
-        jg_fail(ENOMEM, "jg_stream_from_fd: out of memory");
+        jg_fail(ENOMEM, "%s: out of memory", call);
         return NULL;
     }
+    stream->transport.kind = (unsigned char)(kind & (directions | ~JG__SOCKET));
     jg__transport_attach(&stream->transport, fd);
     return jg__stream_handle(stream);
+}
+
+jg_stream *jg_stream_from_fd_with(int fd, const jg_stream_options *options)
+{
+    jg_stream_options whole;
+    return jg__stream_from_fd(fd, jg__whole_options(options, &whole, sizeof whole), JG__SOCKET, "jg_stream_from_fd");
 }
 
 /* ---- Entering ---- */

@@ -13,9 +13,10 @@
 enum { JG__AUTOPTR_SECONDS = 1 };
 
 struct jg__candidate;
+struct jg__fds;
+struct jg__handshake;
 struct jg__input;
 struct jg__race;
-struct jg__server;
 
 /* The task that reads; on its stack. What comes goes straight to `memory`; without it, to the stream's own buffer. */
 struct jg__reader {
@@ -32,12 +33,14 @@ struct jg__stream {
     unsigned users; /* tasks inside a call that waits */
     int read_error; /* to be told by the next read that finds no data */
     jg_transport transport;
-    struct jg__input *input;   /* received and not read yet; NULL when empty */
-    struct jg__reader *reader; /* who reads now */
-    struct jg__list waiters;   /* who waits for what is written; see waiter.h */
-    struct jg__list node;      /* in a race, or in the server's list of those that wait to be served */
-    struct jg__server *server; /* whose connection it is, or NULL */
-    char *names;               /* of the peer and of this end, once asked for */
+    struct jg__input *input;         /* received and not read yet; NULL when empty */
+    struct jg__fds *fds;             /* received and not taken yet; or NULL */
+    struct jg__reader *reader;       /* who reads now */
+    struct jg__list waiters;         /* who waits for what is written; see waiter.h */
+    struct jg__list node;            /* in a race, or in the server's list of those that wait to be served */
+    double read_limit, write_limit;  /* seconds that a call may wait; 0: no limit */
+    char *names;                     /* of the peer and of this end, once asked for */
+    struct jg__handshake *handshake; /* the task that waits for TLS, or NULL */
     union {
         struct { /* while it is `connecting` */
             struct jg__race *race;
@@ -49,10 +52,11 @@ struct jg__stream {
         };
     };
     bool connecting;
-    bool at_end; /* nothing more will come */
-    bool torn;   /* a part of an interrupted write was sent */
-    bool lost;   /* the connection is over and the transport is done with its memory */
-    bool closed; /* by its owner: the record is free when it is lost and nobody is inside */
+    bool standard; /* one of the process that jg_run has closed, and waits for */
+    bool at_end;   /* nothing more will come */
+    bool torn;     /* a part of an interrupted write was sent */
+    bool lost;     /* the connection is over and the transport is done with its memory */
+    bool closed;   /* by its owner: the record is free when it is lost and nobody is inside */
 };
 
 static inline struct jg__stream *jg__stream_of_transport(jg_transport *transport)
@@ -94,6 +98,10 @@ int jg__wait_failed(const char *call, int error);
  * it back. `connecting`: jg__race_won or jg__race_lost is called. */
 struct jg__stream *jg__stream_new(jg_loop *loop, bool connecting, size_t high_water, size_t low_water);
 void jg__stream_put_back(struct jg__stream *stream);
+
+/* jg_stream_from_fd, for a call of another name; the options are whole. `directions`: JG__READS, JG__WRITES or both; it
+ * does the others not even if the fd can. */
+jg_stream *jg__stream_from_fd(int fd, const jg_stream_options *options, int directions, const char *call);
 
 /* Gives back what it has on the heap. */
 void jg__stream_free_heap(struct jg__pooled *pooled);

@@ -1,9 +1,9 @@
 #include "stream/waiter.h"
 
 #include "stream/limits.h"
+#include "transport/tls.h"
 
 #include <errno.h>
-#include <string.h>
 
 /* Why what is queued won't be sent any more, or 0. */
 static int sending_error(const struct jg__stream *stream)
@@ -11,6 +11,8 @@ static int sending_error(const struct jg__stream *stream)
     const jg_transport *transport = &stream->transport;
     if (stream->torn)
         return EPIPE;
+    if (transport->layer && transport->layer->error)
+        return transport->layer->error;
     if (transport->write_error || transport->error)
         return transport->write_error ? transport->write_error : transport->error;
     return transport->unsent || (stream->lost && !stream->closed) ? EPIPE : 0;
@@ -23,11 +25,13 @@ int jg__check_sending(const struct jg__stream *stream, const char *call)
         return 0;
     if (stream->torn)
         return jg_fail(EPIPE, "%s: an earlier write was interrupted halfway", call);
-    return jg_fail(EPIPE, "%s: the connection is lost: %s", call, strerror(error));
+    return jg_fail(EPIPE, "%s: the connection is lost: %s", call, jg__transport_words(&stream->transport, error));
 }
 
 int jg__check_writable(const struct jg__stream *stream, const char *call)
 {
+    if (__builtin_expect(!(stream->transport.kind & JG__WRITES), 0))
+        return jg_fail(EBADF, "%s: the stream is not open for writing", call);
     if (__builtin_expect(stream->transport.eof_wanted, 0))
         return jg_fail(EPIPE, "%s: writing ended with jg_write_eof", call);
     return jg__check_sending(stream, call);
@@ -37,7 +41,7 @@ int jg__waiter_park(struct jg__stream *stream, struct jg__waiter *waiter)
 {
     jg__list_append(&stream->waiters, &waiter->node);
     stream->users++;
-    int result = jg__park_at_most(&waiter->wait, jg__write_limit(stream));
+    int result = jg__park_at_most(&waiter->wait, stream->write_limit);
     jg__list_remove(&waiter->node);
     jg__stream_leave(stream);
     return result;
@@ -52,7 +56,8 @@ int jg__wait_for_progress(struct jg__stream *stream, size_t most, const char *ca
 
 void jg__stream_progress(jg_transport *transport, void *arg)
 {
-    struct jg__stream *stream = arg;
+    (void)arg; /* that of whoever stands in the stream's place */
+    struct jg__stream *stream = jg__stream_of_transport(transport);
     int error = sending_error(stream);
     bool wanted = false;
     for (struct jg__list *node = stream->waiters.next; node != &stream->waiters; node = node->next) {
