@@ -1,93 +1,45 @@
-/* A producer and its workers.
+/* An echo server on all processors: a loop in a thread for each, one port for all.
  *
- *     build/release/examples/workers
+ *     build/release/examples/workers [port [workers]]
  *
- * The producer hands each job to a worker that is idle, and waits while none is: so it is never further ahead than the
- * workers can bear. Both sides wait on futures: a worker on one that brings its next job, the producer on one that says
- * that somebody is idle. All run in one thread, and nothing happens between two waits: no lock is needed. */
+ * Each worker runs the same coroutine and listens by itself; the kernel spreads the connections (SO_REUSEPORT). They
+ * share nothing, so nothing is locked. Ctrl-C and SIGTERM end them all in order. */
+#include <errno.h>
 #include <juggle.h>
 #include <stdio.h>
+#include <stdlib.h>
 
-enum { WORKERS = 3, JOBS = 10 };
-
-struct worker {
-    int number;
-    jg_future job; /* its next job, or NULL: there are no more */
-    struct worker *next_idle;
-};
-
-static struct worker *idle;      /* those that wait for a job */
-static jg_future *somebody_idle; /* what the producer waits on, if it waits */
-static int done;
-
-static int work(void *arg)
+static int handle_client(jg_stream *client, void *arg)
 {
-    struct worker *self = arg;
-    for (;;) {
-        void *job;
-        self->job = (jg_future){0};
-        self->next_idle = idle;
-        idle = self;
-        if (somebody_idle && !jg_future_done(somebody_idle))
-            jg_future_set_result(somebody_idle, NULL);
-        if (jg_future_wait(&self->job, &job) < 0)
-            return -1;
-        if (!job)
-            return 0;
-        printf("worker %d: job %d\n", self->number, *(int *)job);
-        if (jg_sleep(0.05 * self->number) < 0) /* the work: some take longer than others */
-            return -1;
-        done++;
-    }
+    unsigned *served = arg;
+    char data[4096];
+    ssize_t n;
+    (*served)++;
+    while ((n = jg_read(client, data, sizeof data)) > 0)
+        jg_write(client, data, (size_t)n);
+    return (int)n;
 }
 
-static int hand_out(void *job)
+static int worker(void *arg)
 {
-    jg_future somebody = {0};
-    somebody_idle = &somebody;
-    int result = idle ? 0 : jg_future_wait(&somebody, NULL);
-    somebody_idle = NULL;
-    if (result < 0)
+    unsigned served = 0;
+    jg_server *server = jg_start_server(handle_client, &served, "127.0.0.1", *(int *)arg, .reuse_port = true);
+    if (!server)
         return -1;
-    struct worker *worker = idle;
-    idle = worker->next_idle;
-    return jg_future_set_result(&worker->job, job);
+    printf("Worker %d of %d listens on %s\n", jg_worker_index(), jg_worker_count(), jg_server_address(server, 0));
+    int result = jg_serve_forever(server);
+    printf("Worker %d has served %u connections\n", jg_worker_index(), served);
+    return result;
 }
 
-static int produce(void *arg)
+int main(int argc, char **argv)
 {
-    int *jobs = arg;
-    for (int i = 0; i < JOBS; i++) {
-        jobs[i] = i + 1;
-        if (hand_out(&jobs[i]) < 0)
-            return -1;
-    }
-    for (int i = 0; i < WORKERS; i++)
-        if (hand_out(NULL) < 0)
-            return -1;
-    return 0;
-}
-
-static int amain(void *arg)
-{
-    (void)arg;
-    int jobs[JOBS];
-    struct worker workers[WORKERS];
-    jg_autogroup group = {0}; /* after what its children use: it is left first */
-    for (int i = 0; i < WORKERS; i++) {
-        workers[i].number = i + 1;
-        jg_group_start(&group, work, &workers[i]);
-    }
-    jg_group_start(&group, produce, jobs);
-    return jg_group_wait(&group);
-}
-
-int main(void)
-{
-    if (jg_run(amain, NULL) < 0) {
+    int port = argc > 1 ? atoi(argv[1]) : 8888;
+    unsigned workers = argc > 2 ? (unsigned)atoi(argv[2]) : 0;
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    if (jg_run_workers(worker, &port, .workers = workers) < 0 && errno != EINTR) {
         fprintf(stderr, "workers: %s\n", jg_error_text());
         return 1;
     }
-    printf("%d jobs done by %d workers\n", done, WORKERS);
     return 0;
 }
