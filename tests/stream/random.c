@@ -1,11 +1,12 @@
-/* A random mix of every reading call, with deadlines that interrupt it, against a peer that sends in random pieces: no
- * byte is lost, doubled or moved. */
+/* A random mix of every reading call, with deadlines that interrupt it, against a peer that sends in random pieces,
+ * over every kind of stream: no byte is lost, doubled or moved. */
 #include "support.h"
 
 enum { BYTES = 400000, LARGEST = 9000 };
 
 struct talk {
     int peer;
+    jg_stream *writer; /* in the place of the peer, or NULL */
     unsigned seed;
     char *text;   /* random, with newlines here and there */
     size_t place; /* of the reader */
@@ -25,15 +26,38 @@ static int send_in_pieces(void *arg)
         size_t piece = 1 + below(&seed, below(&seed, 3) ? 300 : LARGEST);
         if (piece > BYTES - place)
             piece = BYTES - place;
-        peer_send(talk->peer, talk->text + place, piece);
+        if (talk->writer)
+            ck_assert_int_eq(jg_write(talk->writer, talk->text + place, piece), 0);
+        else
+            peer_send(talk->peer, talk->text + place, piece);
         place += piece;
         for (size_t i = below(&seed, 4); i > 0; i--)
             jg_yield();
         if (below(&seed, 50) == 0)
             jg_sleep(0.001);
     }
-    shutdown(talk->peer, SHUT_WR);
-    return 0;
+    return talk->writer ? jg_write_eof(talk->writer) : shutdown(talk->peer, SHUT_WR);
+}
+
+static jg_stream *open_stream(struct talk *talk)
+{
+    int pair[2];
+    jg_stream *stream = NULL;
+    talk->peer = -1;
+    switch (talk->seed % 4) {
+    case 0:
+        ck_assert_int_eq(jg_open_pipe(&stream, &talk->writer), 0);
+        return stream;
+    case 1:
+        ck_assert_int_eq(jg_stream_pair(&stream, &talk->writer), 0);
+        return stream;
+    case 2:
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        talk->writer = jg_stream_from_fd(pair[0]);
+        return jg_stream_from_fd(pair[1], .receive_fds = true);
+    default:
+        return stream_with_peer(&talk->peer);
+    }
 }
 
 static void took(struct talk *talk, const char *data, size_t bytes)
@@ -115,7 +139,7 @@ static int talk_at_random(void *arg)
     unsigned seed = talk.seed + 77;
     for (size_t i = 0; i < BYTES; i++)
         talk.text[i] = below(&seed, 200) ? (char)('a' + below(&seed, 26)) : '\n';
-    jg_stream *stream = stream_with_peer(&talk.peer);
+    jg_stream *stream = open_stream(&talk);
     jg_task *sender = jg_create_task(send_in_pieces, &talk);
     while (!jg_at_eof(stream))
         read_somehow(&talk, stream);
@@ -123,13 +147,15 @@ static int talk_at_random(void *arg)
     ck_assert_int_eq(jg_await(sender), 0);
     free(talk.text);
     free(talk.buffer);
-    close(talk.peer);
+    if (talk.peer >= 0)
+        close(talk.peer);
+    jg_close(talk.writer);
     return jg_close(stream);
 }
 
 TEST(reading_at_random_loses_nothing)
 {
-    unsigned rounds = getenv("JUGGLE_LONG") ? 300 : 6;
+    unsigned rounds = getenv("JUGGLE_LONG") ? 300 : 12;
     for (unsigned seed = 1; seed <= rounds; seed++)
         RUN(talk_at_random, &seed);
 }
