@@ -16,72 +16,36 @@
 #ifndef JUGGLE_H
 #define JUGGLE_H
 
+#include <juggle/channel.h>
 #include <juggle/common.h>
 #include <juggle/context.h>
+#include <juggle/datagram.h>
+#include <juggle/debug.h>
 #include <juggle/error.h>
+#include <juggle/file.h>
 #include <juggle/future.h>
 #include <juggle/gather.h>
 #include <juggle/group.h>
 #include <juggle/loop.h>
 #include <juggle/memory.h>
-#include <juggle/server.h>
-#include <juggle/stream.h>
-#include <juggle/task.h>
-#include <juggle/timeout.h>
-#include <juggle/transport.h>
-#if __has_include(<juggle/channel.h>)
-#include <juggle/channel.h>
-#endif
-#if __has_include(<juggle/datagram.h>)
-#include <juggle/datagram.h>
-#endif
-#if __has_include(<juggle/debug.h>)
-#include <juggle/debug.h>
-#endif
-#if __has_include(<juggle/file.h>)
-#include <juggle/file.h>
-#endif
-#if __has_include(<juggle/names.h>)
 #include <juggle/names.h>
-#endif
-#if __has_include(<juggle/pipe.h>)
 #include <juggle/pipe.h>
-#endif
-#if __has_include(<juggle/process.h>)
 #include <juggle/process.h>
-#endif
-#if __has_include(<juggle/queue.h>)
 #include <juggle/queue.h>
-#endif
-#if __has_include(<juggle/runner.h>)
 #include <juggle/runner.h>
-#endif
-#if __has_include(<juggle/select.h>)
 #include <juggle/select.h>
-#endif
-#if __has_include(<juggle/signal.h>)
+#include <juggle/server.h>
 #include <juggle/signal.h>
-#endif
-#if __has_include(<juggle/socket.h>)
 #include <juggle/socket.h>
-#endif
-#if __has_include(<juggle/sync.h>)
+#include <juggle/stream.h>
 #include <juggle/sync.h>
-#endif
-#if __has_include(<juggle/thread.h>)
+#include <juggle/task.h>
 #include <juggle/thread.h>
-#endif
-#if __has_include(<juggle/tls.h>)
+#include <juggle/timeout.h>
 #include <juggle/tls.h>
-#endif
-#if __has_include(<juggle/unix.h>)
+#include <juggle/transport.h>
 #include <juggle/unix.h>
-#endif
-#if __has_include(<juggle/watch.h>)
 #include <juggle/watch.h>
-#endif
-#if __has_include(<juggle/workers.h>)
 #include <juggle/workers.h>
-#endif
 
 #endif

@@ -7,7 +7,7 @@
 
 enum { LENGTH_HIGH = 4, LENGTH_LOW = 5 }; /* where they stand in the five bytes before a record */
 
-static void count(struct jg__tls_records *records, const unsigned char *data, size_t bytes)
+void jg__tls_count_records(struct jg__tls_records *records, const unsigned char *data, size_t bytes)
 {
     while (bytes) {
         size_t part = records->left < bytes ? records->left : bytes;
@@ -26,11 +26,6 @@ static void count(struct jg__tls_records *records, const unsigned char *data, si
         data += part;
         bytes -= part;
     }
-}
-
-void jg__tls_count_records(struct jg__tls_connection *connection, const void *data, size_t bytes)
-{
-    count(&connection->records, data, bytes);
 }
 
 void jg__tls_give_back_buffers(struct jg__tls_connection *connection)

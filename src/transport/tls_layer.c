@@ -147,7 +147,7 @@ static void data_received(jg_transport *transport, void *arg, const void *data, 
 {
     struct jg__tls_connection *connection = arg;
     connection->layer.heard = true;
-    jg__tls_count_records(connection, data, bytes);
+    jg__tls_count_records(&connection->records, data, bytes);
     connection->incoming = data;
     connection->incoming_length = bytes;
     if (connection->state == JG__TLS_BEGINNING)

@@ -103,7 +103,7 @@ static inline struct jg__tls_connection *jg__tls_connection_of(const SSL *ssl)
 }
 
 /* tls_buffers.c: what has come; and a good moment to ask OpenSSL for its buffers. */
-void jg__tls_count_records(struct jg__tls_connection *connection, const void *data, size_t bytes);
+void jg__tls_count_records(struct jg__tls_records *records, const unsigned char *data, size_t bytes);
 void jg__tls_give_back_buffers(struct jg__tls_connection *connection);
 
 /* tls_info.c */

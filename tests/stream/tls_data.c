@@ -470,6 +470,38 @@ TASK_TEST(tls_inside_of_tls)
     return jg_close(pair[1]);
 }
 
+TASK_TEST(tls_over_a_pair_in_memory)
+{
+    jg_stream *pair[2];
+    char byte;
+    ck_assert_int_eq(jg_stream_pair(&pair[0], &pair[1]), 0);
+    secure_pair(pair, client_tls(), server_tls());
+    ck_assert_int_eq(jg_gather(jg_create_task(write_large, pair[0]), jg_create_task(write_large_and_end, pair[1]),
+                               jg_create_task(read_all_of_it, pair[0]), jg_create_task(read_all_of_it, pair[1])),
+                     0);
+    ck_assert_int_eq(jg_read(pair[0], &byte, 1), 0);
+    close_both(pair);
+    return 0;
+}
+
+TASK_TEST(a_file_is_sent_encrypted)
+{
+    jg_stream *pair[2];
+    char got[3000];
+    FILE *file = tmpfile();
+    char *data = pattern(sizeof got);
+    ck_assert_uint_eq(fwrite(data, 1, sizeof got, file), sizeof got);
+    fflush(file);
+    tls_pair(pair);
+    ck_assert_int_eq(jg_sendfile(pair[0], fileno(file), 0, 0), sizeof got);
+    ck_assert_int_eq(jg_read_exactly(pair[1], got, sizeof got), sizeof got);
+    check_pattern(got, 0, sizeof got);
+    fclose(file);
+    free(data);
+    close_both(pair);
+    return 0;
+}
+
 /* ---- Memory ---- */
 
 static size_t openssl_bytes, openssl_blocks_of_records;
