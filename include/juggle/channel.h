@@ -3,7 +3,8 @@
  *
  * Any call may be made from any thread. In a task, what has to wait parks the task, and is interrupted as every wait;
  * in a thread without a loop it blocks the thread; in a callback of a loop, which must do neither, it aborts with a
- * sentence. Who waits, tasks of different loops and threads alike, is served in the order of arrival, as with jg_queue.
+ * sentence. A job of jg_to_thread or jg_run_in_executor whose owner was interrupted (see jg_thread_cancelled) does not
+ * block: what has to wait, or waits already, fails with ECANCELED. Who waits, tasks of different loops and threads alike, is served in the order of arrival, as with jg_queue.
  * A task that is woken and interrupted at the same time has put or got its element, and hears of the interruption in
  * its next wait. Several channels at once: select.h. */
 #ifndef JUGGLE_CHANNEL_H
@@ -21,11 +22,11 @@ typedef struct jg_channel jg_channel;
 JG_API jg_channel *jg_channel_new(size_t element_size, size_t capacity) JG_MUST_USE;
 
 /* Copies *element into the channel; waits while it is full. Returns 0; -1 with EPIPE (shut down), ENOMEM; in a task
- * ECANCELED, ETIMEDOUT: then the element isn't in the channel. */
+ * ECANCELED, ETIMEDOUT, in a job of a thread ECANCELED: then the element isn't in the channel. */
 JG_API int jg_channel_put(jg_channel *channel, const void *element) JG_MUST_USE;
 
 /* Takes the oldest element out, into *element; waits while there is none. Returns 0; -1 with EPIPE (shut down, and
- * empty); in a task ECANCELED, ETIMEDOUT: then *element is as it was. */
+ * empty); in a task ECANCELED, ETIMEDOUT, in a job of a thread ECANCELED: then *element is as it was. */
 JG_API int jg_channel_get(jg_channel *channel, void *element) JG_MUST_USE;
 
 /* The same, for at most so many seconds, then -1 with ETIMEDOUT; infinity waits for ever; 0 or less: as the _nowait

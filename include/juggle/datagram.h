@@ -92,9 +92,9 @@ JG_API int jg_sendto(jg_endpoint *endpoint, const void *data, size_t bytes, cons
 JG_API int jg_endpoint_flush(jg_endpoint *endpoint);
 
 /* Sends what is queued within the task's deadlines, and frees the endpoint. Tasks that wait on it are woken with EBADF
- * and have left when this returns. Interrupted, what is queued is dropped. Accepts NULL, preserves errno. Waits.
- * Returns 0; -1 with ECANCELED, ETIMEDOUT when something was dropped, or the error of what was sent, as told for
- * jg_sendto, with errno set: the endpoint is gone all the same. asyncio: DatagramTransport.close. */
+ * and have left when this returns; its address is free again. Interrupted, what is queued is dropped. Accepts NULL,
+ * preserves errno. Waits. Returns 0; -1 with ECANCELED, ETIMEDOUT when something was dropped, or the error of what was
+ * sent, as told for jg_sendto, with errno set: the endpoint is gone all the same. asyncio: DatagramTransport.close. */
 JG_API int jg_endpoint_close(jg_endpoint *endpoint);
 JG_API void jg_endpoint_autoptr(jg_endpoint **endpoint);
 

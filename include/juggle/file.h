@@ -111,7 +111,8 @@ JG_API int jg_read_file_with(const char *path, char **data, size_t *bytes,
 
 typedef struct jg_write_file_options {
     size_t size;
-    mode_t mode;  /* permission bits, exactly; 0: those of the file that is replaced, or of a new one 0666 less umask */
+    mode_t mode; /* permission bits, exactly; 0: those of the file that is replaced, without its set-ID bits where it is
+                  * another user's or group's; of a new one 0666 less umask */
     bool no_sync; /* don't wait for the disk: atomic for other processes, but not across a loss of power */
 } jg_write_file_options;
 

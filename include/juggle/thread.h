@@ -70,7 +70,7 @@ typedef struct jg_to_thread_options {
 } jg_to_thread_options;
 
 /* Runs fn(arg) on a thread and waits for it; returns what it returned, a failure with its errno and error text. fn may
- * block; calls that wait abort in it. Interrupted while the job is queued, the call takes it back: fn does not run.
+ * block, in channels too; other calls that wait abort in it. Interrupted while the job is queued, the call takes it back: fn does not run.
  * Interrupted while fn runs, jg_thread_cancelled() is true in it, and the call goes on waiting until it has returned;
  * the result is fn's, and the next wait reports the interruption. (If fn gives up with ECANCELED, the call fails with
  * its own reason, which may be ETIMEDOUT.)
@@ -86,8 +86,8 @@ typedef struct jg_to_thread_options {
 #define jg_to_thread(fn, arg, ...) jg_to_thread_with(fn, arg, JG_OPTIONS(jg_to_thread_options, __VA_ARGS__))
 JG_API int jg_to_thread_with(jg_coroutine fn, void *arg, const jg_to_thread_options *options) JG_MUST_USE;
 
-/* In a job of an executor: does nobody want its result any more? For loops that can end early. Elsewhere false. Never
- * waits. */
+/* In a job of an executor: does nobody want its result any more? For loops that can end early. Elsewhere false. From
+ * then on a channel in which the job blocks, or would have to, fails with ECANCELED: see channel.h. Never waits. */
 JG_API bool jg_thread_cancelled(void);
 
 /* ---- Blocking functions, for callbacks ---- */
@@ -108,7 +108,8 @@ struct jg_job {
     void *links[4];                 /* private */
     int state;                      /* private */
     bool cancelled;                 /* private */
-    void *reserved[2];              /* private */
+    void *wait;                     /* private */
+    void *reserved;                 /* private */
 };
 
 /* Queues a job; NULL is the loop's default executor. From the loop's thread. jg_loop_close drops jobs that are queued,

@@ -8,6 +8,13 @@
 /* A bug of the caller: writes "juggle: " and the sentence to stderr and aborts. */
 _Noreturn void jg__die(const char *format, ...) JG_PRINTF(1, 2);
 
+/* Aborts with a sentence when a call was handed no object. */
+static inline void jg__refuse_null(const void *object, const char *call, const char *what)
+{
+    if (__builtin_expect(!object, 0))
+        jg__die("%s: the %s is NULL", call, what);
+}
+
 /* Tells the error handler. Preserves errno. */
 void jg__report(const char *task_name, int error, const char *format, ...) JG_PRINTF(3, 4);
 

@@ -27,11 +27,16 @@ static void on_signal(int signum)
     errno = saved;
 }
 
+static bool is_handler(const struct sigaction *action, void (*handler)(int signum))
+{
+    return !(action->sa_flags & SA_SIGINFO) && action->sa_handler == handler;
+}
+
 /* Somebody else's handler stays. */
 static void restore(int signum)
 {
     struct sigaction current;
-    if (sigaction(signum, NULL, &current) == 0 && !(current.sa_flags & SA_SIGINFO) && current.sa_handler == on_signal)
+    if (sigaction(signum, NULL, &current) == 0 && is_handler(&current, on_signal))
         sigaction(signum, &slots[signum].before, NULL);
 }
 
@@ -86,6 +91,17 @@ void jg__signal_let_go(int signum)
         restore(signum);
     pthread_mutex_unlock(&lock);
     errno = saved;
+}
+
+bool jg__signal_is_default(int signum)
+{
+    struct sigaction current;
+    pthread_mutex_lock(&lock);
+    bool known = sigaction(signum, NULL, &current) == 0;
+    if (known && slots[signum].holders && is_handler(&current, on_signal))
+        current = slots[signum].before;
+    pthread_mutex_unlock(&lock);
+    return known && is_handler(&current, SIG_DFL);
 }
 
 void jg__signal_set_fallback(int signum, void (*fn)(int signum))

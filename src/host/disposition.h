@@ -10,6 +10,9 @@
 int jg__signal_hold(int signum);
 void jg__signal_let_go(int signum);
 
+/* Does the process at this signal what it does by default, but for us? Thread-safe. */
+bool jg__signal_is_default(int signum);
+
 /* Sets who is told of a held signal when nobody else wants to hear of it; in the signal handler. NULL: nobody any more,
  * and nobody is still being told. */
 void jg__signal_set_fallback(int signum, void (*fn)(int signum));

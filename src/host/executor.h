@@ -67,8 +67,30 @@ struct jg__executor_watcher {
 bool jg__executor_watch(jg_executor *executor, struct jg__executor_watcher *watcher);
 void jg__executor_unwatch(jg_executor *executor, struct jg__executor_watcher *watcher);
 
+/* With the lock held: calls the thread that was idle last, if there is one, or all. */
+bool jg__executor_call_one(jg_executor *executor);
+void jg__executor_call_all(jg_executor *executor);
+
+/* With the lock held: starts one more. Returns 0 or an errno. */
+int jg__executor_start_thread(jg_executor *executor);
+
+/* Frees one that has no threads. */
+void jg__executor_destroy(jg_executor *executor);
+
 /* Is this thread one of its own? */
 bool jg__executor_owns_thread(const jg_executor *executor);
+
+/* A job that blocks, and is to hear that nobody wants its result any more: see jg_thread_cancelled. */
+struct jg__job_wait {
+    void (*wake)(struct jg__job_wait *wait); /* on any thread, with the executor's lock held */
+};
+
+/* On the thread of a job; elsewhere they do nothing. A job that was cancelled before is not told any more. */
+void jg__job_wait_begin(struct jg__job_wait *wait);
+void jg__job_wait_end(void);
+
+/* With the executor's lock held, of a job that runs: nobody wants its result any more. */
+void jg__job_tell_cancelled(jg_job *job);
 
 /* The default executor of a loop: the one that was set, or the process's own. */
 jg_executor *jg__loop_executor(const jg_loop *loop);

@@ -48,20 +48,20 @@ bool jg__file_wanted(void)
     return !jg_thread_cancelled();
 }
 
-/* To close needs no thread that badly. */
 static void submit_to_thread(struct jg__file *file)
 {
     int saved = errno;
     file->job = (jg_job){.work = work, .done = worked, .arg = file};
     file->where = JG__FILE_ON_THREAD;
     if (jg__job_start("file", file->loop, jg__executor_for_library(), &file->job) < 0)
-        answer_soon(file, file->call == JG__FILE_CLOSE ? jg__file_perform(file) : -errno);
+        answer_soon(file, file->must ? jg__file_perform(file) : -errno);
     errno = saved;
 }
 
 /* ---- Files that make one wait ---- */
 
-/* A thread that waited for a pipe could not be called back: the loop waits until it is ready. */
+/* A thread that waited for a pipe could not be called back: the loop waits until it is ready, and again if somebody
+ * else was faster. */
 static void polled(jg_operation *operation, int result)
 {
     struct jg__file *file = operation->arg;
@@ -84,6 +84,7 @@ static void submit_to_poller(struct jg__file *file)
     if (write && file->length > PIPE_BUF)
         file->length = PIPE_BUF; /* as much as a pipe that is ready takes without waiting */
     file->where = JG__FILE_POLLED;
+    file->polled = true;
     file->poll = (jg_operation){
         .opcode = JG_OP_POLL, .fd = file->fd, .events = write ? POLLOUT : POLLIN, .done = polled, .arg = file};
     jg_submit(file->loop, &file->poll);
@@ -103,7 +104,7 @@ void jg__file_answer(struct jg__file *file, int result)
 void jg__file_submit(jg_loop *loop, struct jg__file *file)
 {
     file->loop = loop;
-    file->cancelled = false;
+    file->cancelled = file->polled = false;
     if (file->length > JG__FILE_MOST)
         file->length = JG__FILE_MOST;
     if (jg__file_submit_to_ring(file))

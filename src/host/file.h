@@ -27,6 +27,7 @@ struct jg__file {
     enum jg__file_call call;
     int fd;
     const char *path, *to;
+    const char *subject; /* for the words, where it is not the path; or NULL */
     void *buffer;
     size_t length;
     int64_t offset; /* JG__FILE_OWN_POSITION, or where */
@@ -34,6 +35,7 @@ struct jg__file {
     mode_t mode;
     struct statx *status;
     int (*work)(struct jg__file *file); /* 0 or more, or a negated errno */
+    bool must;                          /* where no thread can be had, the loop's own waits for the system call */
 
     /* From a turn of the loop: 0 or more, or a negated errno; -ECANCELED only after jg__file_cancel. */
     void (*done)(struct jg__file *file, int result);
@@ -45,6 +47,7 @@ struct jg__file {
     bool ended;
     int64_t start; /* where a transfer by the ring began that moves the file's own position, or -1 */
     bool cancelled;
+    bool polled; /* it was ready once: a thread does not wait for it again, but answers EAGAIN */
     enum { JG__FILE_IDLE, JG__FILE_IN_RING, JG__FILE_POLLED, JG__FILE_ON_THREAD, JG__FILE_ANSWERED } where;
     jg_handle answer;
     union {

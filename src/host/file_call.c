@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -11,8 +12,35 @@
 
 enum { CACHED_MOST = 1024 * 1024 }; /* bytes that are copied at once */
 
+/* For the calls with flags: -1 is the file's own position. */
+static off_t place_of(const struct jg__file *file)
+{
+    return file->offset == JG__FILE_OWN_POSITION ? -1 : file->offset;
+}
+
+static bool is_ready(const struct jg__file *file)
+{
+    struct pollfd one = {.fd = file->fd, .events = file->call == JG__FILE_READ ? POLLIN : POLLOUT};
+    return poll(&one, 1, 0) != 0;
+}
+
+/* What was ready when it was polled, somebody else may have emptied or filled since. True: *result is the result. */
+static bool transfer_at_once(const struct jg__file *file, ssize_t *result)
+{
+    struct iovec all = {file->buffer, file->length};
+    *result = file->call == JG__FILE_READ ? preadv2(file->fd, &all, 1, place_of(file), RWF_NOWAIT)
+                                          : pwritev2(file->fd, &all, 1, place_of(file), RWF_NOWAIT);
+    if (*result >= 0 || (errno != EOPNOTSUPP && errno != ENOSYS && errno != EINVAL))
+        return true;
+    errno = EAGAIN;
+    return !is_ready(file);
+}
+
 static ssize_t transfer(const struct jg__file *file)
 {
+    ssize_t result;
+    if (file->polled && transfer_at_once(file, &result))
+        return result;
     bool positioned = file->offset != JG__FILE_OWN_POSITION;
     if (file->call == JG__FILE_READ)
         return positioned ? pread(file->fd, file->buffer, file->length, file->offset)
@@ -75,8 +103,8 @@ bool jg__file_open_cached(struct jg__file *file)
 static ssize_t read_cached(const struct jg__file *file, size_t already)
 {
     struct iovec rest = {(char *)file->buffer + already, file->length - already};
-    off_t offset = file->offset == JG__FILE_OWN_POSITION ? -1 : file->offset + (off_t)already;
-    return preadv2(file->fd, &rest, 1, offset, RWF_NOWAIT);
+    off_t own = place_of(file);
+    return preadv2(file->fd, &rest, 1, own < 0 ? own : own + (off_t)already, RWF_NOWAIT);
 }
 
 static bool is_regular(int fd)

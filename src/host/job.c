@@ -148,6 +148,7 @@ int jg__job_start(const char *call, jg_loop *loop, jg_executor *executor, jg_job
     job->loop = loop;
     job->executor = executor ? executor : jg__loop_executor(loop);
     job->cancelled = false;
+    job->wait = NULL;
     if (jg__executor_queue(call, job->executor, job) < 0)
         return -1;
     jg__list_append(&jobs->jobs, jg__job_in_loop(job));
@@ -170,7 +171,7 @@ bool jg_job_cancel(jg_job *job)
         jg__list_remove(jg__job_in_loop(job));
         job->state = JG__JOB_OWNED;
     } else {
-        __atomic_store_n(&job->cancelled, true, __ATOMIC_RELAXED);
+        jg__job_tell_cancelled(job);
     }
     pthread_mutex_unlock(&executor->lock);
     return queued;
@@ -183,7 +184,7 @@ bool jg_job_abandon(jg_job *job)
     bool running = job->state == JG__JOB_RUNNING;
     jg__list_remove(jg__job_in_loop(job));
     if (running)
-        __atomic_store_n(&job->cancelled, true, __ATOMIC_RELAXED);
+        jg__job_tell_cancelled(job);
     if (job->state == JG__JOB_QUEUED)
         jg__executor_unqueue(executor, job);
     else if (job->state == JG__JOB_FINISHED)

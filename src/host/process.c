@@ -105,8 +105,8 @@ static void watch(jg_loop *loop, struct jg__child *child)
 static int fail_without_pidfd(const char *program, int error)
 {
     if (error == EMFILE || error == ENFILE || error == ENOMEM)
-        return jg_fail(error, "start of %s: %s", program, strerror(error));
-    return jg_fail(ENOSYS, "start of %s: this system has no pidfds: %s", program, strerror(error));
+        return jg_fail(error, "jg_create_subprocess_exec: %s: %s", program, strerror(error));
+    return jg_fail(ENOSYS, "jg_create_subprocess_exec: %s: this system has no pidfds: %s", program, strerror(error));
 }
 
 /* It runs, but there is no way to watch it. */

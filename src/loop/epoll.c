@@ -360,7 +360,7 @@ static void cancel_epoll(jg_loop *loop, jg_operation *operation)
 static void forget_epoll(jg_loop *loop, int fd, bool shared)
 {
     struct fd_state *state = find_state(epoll_of(loop), fd);
-    if (state && shared && state->flags & EDGE) /* to close it is not enough */
+    if (state && shared && (state->flags & EDGE || state->level)) /* to close it is not enough */
         epoll_ctl(epoll_of(loop)->fd, EPOLL_CTL_DEL, fd, NULL);
     if (state) {
         state->flags = 0;

@@ -25,12 +25,24 @@ struct part {
 
 /* ---- The parts ---- */
 
+static int fail_closed(void)
+{
+    return jg_fail(EBADF, "%s: the process was closed meanwhile", call);
+}
+
+/* Another task may close the process between any two calls. */
+static int check_stream(const struct part *part)
+{
+    return jg__process_stream(part->stream) ? 0 : fail_closed();
+}
+
 static int feed(void *arg)
 {
     const struct part *part = arg;
-    int saved = errno;
-    int result = part->bytes ? jg_write(part->stream, part->data, part->bytes) : 0;
-    if (result == 0)
+    int saved = errno, result = check_stream(part);
+    if (result == 0 && part->bytes)
+        result = jg_write(part->stream, part->data, part->bytes);
+    if (result == 0 && (result = check_stream(part)) == 0)
         result = jg_close(part->stream);
     else if (errno == EPIPE || errno == ECONNRESET)
         jg__process_drop_stream(part->stream);
@@ -61,7 +73,7 @@ static int collect(void *arg)
     for (;;) {
         if (collected->size > part->limit)
             return jg_fail(EMSGSIZE, "%s: the process has written more than %zu bytes", call, part->limit);
-        if (make_room(collected) < 0)
+        if (check_stream(part) < 0 || make_room(collected) < 0)
             return -1;
         ssize_t n = jg_read(part->stream, collected->data + collected->size, collected->room - collected->size);
         if (n <= 0)
@@ -112,8 +124,16 @@ static void hand_out(struct jg_process *process, jg_process_output *output)
     *out = *err = (struct jg__collected){0};
 }
 
-static int communicate(jg_process *process, struct part *parts, int count, jg_process_output *output)
+static int communicate(jg_process *process, const void *data, size_t bytes, jg_process_output *output, size_t limit)
 {
+    struct part parts[PARTS];
+    if (jg__enter_wait(call) < 0)
+        return -1;
+    if (process->closing)
+        return fail_closed();
+    int count = add_input(parts, process, data, bytes);
+    count += add_output(parts + count, jg_process_stdout(process), &process->collected[0], limit);
+    count += add_output(parts + count, jg_process_stderr(process), &process->collected[1], limit);
     if (run_parts(parts, count) < 0)
         return -1;
     for (int i = 0; i < count; i++)
@@ -128,17 +148,11 @@ int jg_process_communicate_with(jg_process *process, const void *data, size_t by
                                 const jg_communicate_options *options)
 {
     jg_communicate_options whole;
-    struct part parts[PARTS];
     options = jg__whole_options(options, &whole, sizeof whole);
-    if (jg__enter_wait(call) < 0)
-        return -1;
-    int count = add_input(parts, process, data, bytes);
-    count += add_output(parts + count, jg_process_stdout(process), &process->collected[0], options->limit);
-    count += add_output(parts + count, jg_process_stderr(process), &process->collected[1], options->limit);
-    process->users++;
-    int result = communicate(process, parts, count, output);
-    if (--process->users == 0 && process->closer)
-        jg__wake(process->closer, 0);
+    jg__refuse_null(process, call, "process");
+    jg__process_use(process);
+    int result = communicate(process, data, bytes, output, options->limit);
+    jg__process_leave(process);
     return result;
 }
 

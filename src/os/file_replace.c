@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 enum { SUFFIX_SIZE = sizeof ".juggle-0123456789abcdef", ATTEMPTS = 16 };
 
@@ -21,9 +22,11 @@ struct replacement {
     bool exact; /* mode is not subject to the umask */
 };
 
-static int run(struct jg__file file)
+/* Whoever called knows the file that is written, not the new one beside it. */
+static int run(const struct replacement *file, struct jg__file step)
 {
-    return jg__enter_wait(call) < 0 ? -1 : jg__file_run(call, &file);
+    step.subject = file->path;
+    return jg__enter_wait(call) < 0 ? -1 : jg__file_run(call, &step);
 }
 
 /* ---- Names ---- */
@@ -51,6 +54,13 @@ static void choose_name(struct replacement *file)
 
 /* ---- Steps ---- */
 
+/* To run as its owner was granted by that owner, who need not be us. */
+static mode_t mode_of(const struct statx *status)
+{
+    bool ours = status->stx_uid == geteuid() && status->stx_gid == getegid();
+    return status->stx_mode & (ours ? 07777 : 0777);
+}
+
 /* The mode of what is replaced; a symbolic link is replaced itself and has none. */
 static int choose_mode(struct replacement *file)
 {
@@ -58,13 +68,16 @@ static int choose_mode(struct replacement *file)
     int saved = errno;
     if (file->exact)
         return 0;
-    int result = run((struct jg__file){
-        .call = JG__FILE_STAT, .fd = AT_FDCWD, .path = file->path, .flags = AT_SYMLINK_NOFOLLOW, .status = &status});
+    int result = run(file, (struct jg__file){.call = JG__FILE_STAT,
+                                             .fd = AT_FDCWD,
+                                             .path = file->path,
+                                             .flags = AT_SYMLINK_NOFOLLOW,
+                                             .status = &status});
     if (result < 0 && errno != ENOENT)
         return -1;
     errno = saved;
     file->exact = result == 0 && S_ISREG(status.stx_mode);
-    file->mode = file->exact ? status.stx_mode & 07777 : 0666;
+    file->mode = file->exact ? mode_of(&status) : 0666;
     return 0;
 }
 
@@ -74,10 +87,10 @@ static int create(struct replacement *file)
     int saved = errno, attempts = 0;
     do {
         choose_name(file);
-        file->fd = run((struct jg__file){.call = JG__FILE_OPEN,
-                                         .path = file->new,
-                                         .flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
-                                         .mode = file->exact ? 0600 : file->mode});
+        file->fd = run(file, (struct jg__file){.call = JG__FILE_OPEN,
+                                               .path = file->new,
+                                               .flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW,
+                                               .mode = file->exact ? 0600 : file->mode});
     } while (file->fd < 0 && errno == EEXIST && ++attempts < ATTEMPTS);
     if (file->fd < 0)
         return -1;
@@ -87,28 +100,31 @@ static int create(struct replacement *file)
 
 static int fill(struct replacement *file, const void *data, size_t bytes, bool sync)
 {
-    struct jg__file content = {
-        .call = JG__FILE_WRITE, .fd = file->fd, .path = file->new, .length = bytes, .offset = JG__FILE_OWN_POSITION};
+    struct jg__file content = {.call = JG__FILE_WRITE,
+                               .fd = file->fd,
+                               .subject = file->path,
+                               .length = bytes,
+                               .offset = JG__FILE_OWN_POSITION};
     memcpy(&content.buffer, &data, sizeof data); /* it is only read */
     if (bytes && (jg__enter_wait(call) < 0 || jg__file_write(call, &content) < 0))
         return -1;
-    if (file->exact && run((struct jg__file){.call = JG__FILE_CHMOD, .fd = file->fd, .mode = file->mode}) < 0)
+    if (file->exact && run(file, (struct jg__file){.call = JG__FILE_CHMOD, .fd = file->fd, .mode = file->mode}) < 0)
         return -1;
-    return sync ? run((struct jg__file){.call = JG__FILE_FSYNC, .fd = file->fd, .path = file->new}) : 0;
+    return sync ? run(file, (struct jg__file){.call = JG__FILE_FSYNC, .fd = file->fd}) : 0;
 }
 
 /* From here on whatever happens to the task. */
-static int finish(struct jg__file file)
+static int finish(const char *subject, struct jg__file step)
 {
-    int result = jg__file_finish(call, &file);
-    return result < 0 ? jg_fail(-result, "%s: %s: %s", call, file.path, strerror(-result)) : result;
+    int result = jg__file_finish(call, &step);
+    return result < 0 ? jg_fail(-result, "%s: %s: %s", call, subject, strerror(-result)) : result;
 }
 
 static int close_new(struct replacement *file)
 {
     int fd = file->fd;
     file->fd = -1;
-    return fd < 0 ? 0 : finish((struct jg__file){.call = JG__FILE_CLOSE, .fd = fd, .path = file->new});
+    return fd < 0 ? 0 : finish(file->path, (struct jg__file){.call = JG__FILE_CLOSE, .fd = fd});
 }
 
 static void remove_new(struct replacement *file)
@@ -126,7 +142,7 @@ static void remove_new(struct replacement *file)
 /* Some file systems have nothing to sync in a directory. */
 static int sync_folder(const char *folder)
 {
-    int fd = finish((struct jg__file){.call = JG__FILE_OPEN, .path = folder, .flags = O_RDONLY | O_DIRECTORY});
+    int fd = finish(folder, (struct jg__file){.call = JG__FILE_OPEN, .path = folder, .flags = O_RDONLY | O_DIRECTORY});
     if (fd < 0)
         return -1;
     struct jg__file closed = {.call = JG__FILE_CLOSE, .fd = fd}, synced = {.call = JG__FILE_FSYNC, .fd = fd};
@@ -140,7 +156,7 @@ static int sync_folder(const char *folder)
 static int replace(struct replacement *file, bool sync)
 {
     if (jg__enter_wait(call) < 0 || close_new(file) < 0 ||
-        finish((struct jg__file){.call = JG__FILE_RENAME, .path = file->new, .to = file->path}) < 0) {
+        finish(file->path, (struct jg__file){.call = JG__FILE_RENAME, .path = file->new, .to = file->path}) < 0) {
         remove_new(file);
         return -1;
     }

@@ -42,6 +42,8 @@ static int await_file(struct file_wait *waiting, struct jg__file *file)
 
 static int fail(const char *call, const struct jg__file *file, int error)
 {
+    if (file->subject)
+        return jg_fail(error, "%s: %s: %s", call, file->subject, strerror(error));
     if (file->to)
         return jg_fail(error, "%s: %s to %s: %s", call, file->path, file->to, strerror(error));
     if (file->path && *file->path)
@@ -63,6 +65,7 @@ int jg__file_run(const char *call, struct jg__file *file)
 int jg__file_finish(const char *call, struct jg__file *file)
 {
     struct file_wait waiting = {.wait = {.call = call, .object = file->path, .interrupt = jg__not_now}};
+    file->must = true;
     return await_file(&waiting, file);
 }
 
@@ -95,6 +98,8 @@ static int fail_after(const char *call, const struct jg__file *file, size_t writ
     int error = errno;
     if (written == 0)
         return -1;
+    if (file->subject)
+        return jg_fail(error, "%s: %s: after %zu bytes: %s", call, file->subject, written, strerror(error));
     return jg_fail(error, "%s: fd %d: after %zu bytes: %s", call, file->fd, written, strerror(error));
 }
 

@@ -10,7 +10,8 @@
  * ETIMEDOUT when it was interrupted, else what the system call said. */
 int jg__file_run(const char *call, struct jg__file *file);
 
-/* The same, whatever happens to the task: for what must be finished. Without the words, a negated errno. */
+/* The same, whatever happens to the task, and without a thread if there is none: for what must be finished. Without the
+ * words, a negated errno. */
 int jg__file_finish(const char *call, struct jg__file *file);
 
 /* Reads at most file->length bytes, cached ones at once. The count, or -1. */

@@ -2,6 +2,7 @@
 
 #include "base/memory.h"
 #include "base/options.h"
+#include "task/error_text.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -28,11 +29,11 @@ static int open_pipe(jg_stream **stream, bool input)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) < 0)
-        return jg_fail(errno, "start of a process: pipe: %s", strerror(errno));
+        return jg_fail(errno, "jg_create_subprocess_exec: pipe: %s", strerror(errno));
     *stream = jg_stream_from_fd(ends[input]);
     if (*stream) {
         int end = above_standard_fds(ends[!input]);
-        return end < 0 ? jg_fail(errno, "start of a process: pipe: %s", strerror(errno)) : end;
+        return end < 0 ? jg_fail(errno, "jg_create_subprocess_exec: pipe: %s", strerror(errno)) : end;
     }
     int error = errno;
     close(ends[0]);
@@ -128,49 +129,59 @@ jg_process *jg_create_subprocess_shell_with(const char *command, const jg_proces
 
 /* ---- Talking to it ---- */
 
-static jg_stream *unless_closed(jg_stream *stream)
+jg_stream *jg__process_stream(jg_stream *stream)
 {
     return stream && jg__stream_behind(stream) ? stream : NULL;
 }
 
 jg_stream *jg_process_stdin(const jg_process *process)
 {
-    return unless_closed(process->in);
+    jg__refuse_null(process, "jg_process_stdin", "process");
+    return jg__process_stream(process->in);
 }
 
 jg_stream *jg_process_stdout(const jg_process *process)
 {
-    return unless_closed(process->out);
+    jg__refuse_null(process, "jg_process_stdout", "process");
+    return jg__process_stream(process->out);
 }
 
 jg_stream *jg_process_stderr(const jg_process *process)
 {
-    return unless_closed(process->err);
+    jg__refuse_null(process, "jg_process_stderr", "process");
+    return jg__process_stream(process->err);
 }
 
 void jg__process_drop_stream(jg_stream *stream)
 {
-    jg_abort(unless_closed(stream));
+    jg_abort(jg__process_stream(stream));
 }
 
 pid_t jg_process_pid(const jg_process *process)
 {
+    jg__refuse_null(process, "jg_process_pid", "process");
     return process->child.pid;
+}
+
+static int send_signal(jg_process *process, int signal_number, const char *call)
+{
+    jg__refuse_null(process, call, "process");
+    return jg__process_signal(&process->child, signal_number);
 }
 
 int jg_process_send_signal(jg_process *process, int signal_number)
 {
-    return jg__process_signal(&process->child, signal_number);
+    return send_signal(process, signal_number, "jg_process_send_signal");
 }
 
 int jg_process_terminate(jg_process *process)
 {
-    return jg_process_send_signal(process, SIGTERM);
+    return send_signal(process, SIGTERM, "jg_process_terminate");
 }
 
 int jg_process_kill(jg_process *process)
 {
-    return jg_process_send_signal(process, SIGKILL);
+    return send_signal(process, SIGKILL, "jg_process_kill");
 }
 
 /* ---- Closing ---- */
@@ -210,15 +221,15 @@ void jg_process_close(jg_process *process)
     static const char call[] = "jg_process_close";
     if (!process)
         return;
-    int saved = errno;
     jg__running(call);
+    JG__KEEP_REASON(reason);
+    process->closing = true;
     drop_streams(process);
     if (!process->child.code)
         end(process, call);
     wait_for_users(process, call);
     jg__process_release(&process->child);
     free_process(process);
-    errno = saved;
 }
 
 void jg_process_autoptr(jg_process **process)

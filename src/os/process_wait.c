@@ -17,6 +17,26 @@ void jg__process_exited(struct jg__child *child)
     }
 }
 
+void jg__process_use(struct jg_process *process)
+{
+    process->users++;
+}
+
+void jg__process_leave(struct jg_process *process)
+{
+    if (--process->users == 0 && process->closer)
+        jg__wake(process->closer, 0);
+}
+
+/* The entry check may let others run, who may close the process. */
+static int enter(jg_process *process, const char *call)
+{
+    jg__process_use(process);
+    int result = jg__enter_wait(call);
+    jg__process_leave(process);
+    return result;
+}
+
 int jg__process_wait_for_end(struct jg_process *process, struct jg__process_waiter *waiter)
 {
     jg__list_append(&process->waiters, &waiter->node);
@@ -36,7 +56,8 @@ static int returncode_of(int code, int status)
 int jg_process_wait(jg_process *process, int *returncode)
 {
     static const char call[] = "jg_process_wait";
-    if (jg__enter_wait(call) < 0)
+    jg__refuse_null(process, call, "process");
+    if (enter(process, call) < 0)
         return -1;
     struct jg__process_waiter waiter = {
         .wait = {.call = call, .object = process}, .code = process->child.code, .status = process->child.status};
@@ -52,6 +73,7 @@ int jg_process_wait(jg_process *process, int *returncode)
 
 bool jg_process_returncode(const jg_process *process, int *returncode)
 {
+    jg__refuse_null(process, "jg_process_returncode", "process");
     if (process->child.code && returncode)
         *returncode = returncode_of(process->child.code, process->child.status);
     return process->child.code != 0;
@@ -70,6 +92,7 @@ static void signal_name(int number, char *name, size_t size)
 
 const char *jg_process_status_text(jg_process *process)
 {
+    jg__refuse_null(process, "jg_process_status_text", "process");
     const struct jg__child *child = &process->child;
     char name[32];
     if (!child->code)

@@ -44,6 +44,8 @@ struct jg_signals {
     jg_loop *loop;
     uint64_t pending;
     struct jg__list waiters;
+    unsigned entering; /* tasks that may have let others run before they wait... */
+    bool closed;       /* ...the last of which frees it */
 };
 
 struct waiter {
@@ -106,9 +108,27 @@ jg_signals *jg_watch_signals_in(const int *signums)
     return NULL;
 }
 
+static int fail_closed(void)
+{
+    return jg_fail(EBADF, "jg_next_signal: it was closed meanwhile");
+}
+
+static int enter(jg_signals *signals)
+{
+    signals->entering++;
+    int result = jg__enter_wait("jg_next_signal");
+    signals->entering--;
+    if (!signals->closed)
+        return result;
+    if (!signals->entering)
+        jg__release(signals);
+    return fail_closed();
+}
+
 int jg_next_signal(jg_signals *signals)
 {
-    if (jg__enter_wait("jg_next_signal") < 0)
+    jg__refuse_null(signals, "jg_next_signal", "jg_signals");
+    if (enter(signals) < 0)
         return -1;
     if (signals->pending) {
         int signum = __builtin_ctzll(signals->pending) + 1;
@@ -121,7 +141,7 @@ int jg_next_signal(jg_signals *signals)
     if (result > 0)
         return result;
     if (result == -EBADF)
-        return jg_fail(EBADF, "jg_next_signal: it was closed meanwhile");
+        return fail_closed();
     if (jg__listed(&waiter.node))
         jg__list_remove(&waiter.node);
     return jg__fail_interrupted("jg_next_signal", -result);
@@ -134,5 +154,7 @@ void jg_signals_close(jg_signals *signals)
     while (wake_first(signals, -EBADF))
         ;
     jg__signal_unlisten(signals->loop, &signals->listener);
-    jg__release(signals);
+    signals->closed = true;
+    if (!signals->entering)
+        jg__release(signals);
 }

@@ -12,9 +12,15 @@ struct call {
     void (*abandon)(void *arg);
     struct jg__wait *wait;
     int result, error;
-    char *words;     /* the error text; NULL: none, or no memory for it */
+    char *words; /* the error text; NULL: none, or no memory for it */
+};
+
+/* The waiting for it, always in the frame: a call that was left to its thread must not be looked at any more. */
+struct waiting {
+    struct jg__wait wait;
+    struct call *call;
     int interrupted; /* why, or 0 */
-    bool dropped;
+    bool left;       /* to the thread */
 };
 
 static struct call *call_of(jg_job *job)
@@ -68,39 +74,38 @@ static void done(jg_job *job)
 /* A job that runs is waited for, unless it can be left alone with its argument. */
 static void interrupt(struct jg__wait *wait, int reason)
 {
-    struct call *call = (struct call *)(uintptr_t)wait->object; // NOLINT(performance-no-int-to-ptr)
-    call->interrupted = -reason;
+    struct waiting *waiting = jg__container_of(wait, struct waiting, wait);
+    struct call *call = waiting->call;
+    waiting->interrupted = -reason;
     if (jg_job_cancel(&call->job)) {
-        call->dropped = true;
         jg__wake(wait, reason);
     } else if (call->abandon) {
-        bool left_alone = jg_job_abandon(&call->job);
-        jg__wake(wait, left_alone ? reason : 0);
+        waiting->left = jg_job_abandon(&call->job);
+        jg__wake(wait, waiting->left ? reason : 0);
     }
 }
 
 /* A job that ends because it was told to, with ECANCELED, fails with the reason of that. */
-static int outcome(const struct call *call)
+static int outcome(const struct waiting *waiting)
 {
+    const struct call *call = waiting->call;
     if (call->result >= 0)
         return call->result;
-    if (call->error == ECANCELED && call->interrupted)
-        return jg__fail_interrupted("jg_to_thread", call->interrupted);
+    if (call->error == ECANCELED && waiting->interrupted)
+        return jg__fail_interrupted("jg_to_thread", waiting->interrupted);
     return jg_fail(call->error, "%s", call->words ? call->words : strerror(call->error));
 }
 
 /* Returns what jg_to_thread shall; `*left` when the call is the thread's now. */
 static int wait_for(struct call *call, const jg_to_thread_options *options, bool *left)
 {
-    struct jg__wait wait = {.call = "jg_to_thread", .object = call, .interrupt = interrupt};
-    call->wait = &wait;
+    struct waiting waiting = {.wait = {.call = "jg_to_thread", .object = call, .interrupt = interrupt}, .call = call};
+    call->wait = &waiting.wait;
     if (jg__job_start("jg_to_thread", jg__here.loop, options->executor, &call->job) < 0)
         return -1;
-    int reason = jg__park(&wait);
-    if (reason == 0)
-        return outcome(call);
-    *left = !call->dropped;
-    return jg__fail_interrupted("jg_to_thread", -reason);
+    int reason = jg__park(&waiting.wait);
+    *left = waiting.left;
+    return reason ? jg__fail_interrupted("jg_to_thread", -reason) : outcome(&waiting);
 }
 
 static int run(jg_coroutine fn, void *arg, const jg_to_thread_options *options)

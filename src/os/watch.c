@@ -23,6 +23,7 @@ struct waiter {
 };
 
 struct jg_watch {
+    struct jg__resident resident;
     struct jg__watch_tree tree;
     unsigned changes; /* those to be told */
     bool is_file;
@@ -261,11 +262,19 @@ static int next_event(jg_watch *watch, jg_watch_event *event)
 
 static void free_watch(jg_watch *watch)
 {
+    if (jg__listed(&watch->resident.node))
+        jg__list_remove(&watch->resident.node);
     jg__watch_tree_close(&watch->tree);
     jg__release(watch->half.path);
     jg__release(watch->path);
     jg__release(watch->from);
     jg__release(watch);
+}
+
+/* The loop is closed. */
+static void evict(struct jg__resident *resident)
+{
+    free_watch(jg__container_of(resident, jg_watch, resident));
 }
 
 static int next_to_be_told(jg_watch *watch, jg_watch_event *event)
@@ -284,12 +293,11 @@ static int next_to_be_told(jg_watch *watch, jg_watch_event *event)
 
 int jg_watch_next(jg_watch *watch, jg_watch_event *event)
 {
-    if (jg__enter_wait(call) < 0)
-        return -1;
+    jg__refuse_null(watch, call, "jg_watch");
     if (watch->busy)
         jg__die("%s: another task waits for this watch already", call);
     watch->busy = true;
-    int told = next_to_be_told(watch, event), error = errno;
+    int told = jg__enter_wait(call) < 0 ? -1 : next_to_be_told(watch, event), error = errno;
     watch->busy = false;
     if (!watch->closed)
         return told > 0 ? 0 : -1;
@@ -331,6 +339,8 @@ jg_watch *jg_watch_path_with(const char *path, const jg_watch_options *options)
     watch->changes = (options->changes ? options->changes : all) | JG_OVERFLOW | JG_GONE;
     watch->tree.mask = mask_of(watch->changes);
     watch->tree.recursive = options->recursive;
+    watch->resident.evict = evict;
+    jg__list_append(&jg__here.loop->residents, &watch->resident.node);
     if (open_watch(watch, path) == 0)
         return watch;
     int error = errno;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
 
 static const double FIRST_PAUSE = 0.001, LONGEST_PAUSE = 0.05;
 
@@ -45,7 +44,7 @@ static int connect_when_there_is_room(int fd, const struct sockaddr *address, so
     while ((result = start_to_connect(fd, address, length)) < 0 && errno == EAGAIN && jg_time() < until) {
         if (jg_sleep(pause) < 0)
             return -1;
-        pause = fmin(2 * pause, LONGEST_PAUSE);
+        pause = 2 * pause < LONGEST_PAUSE ? 2 * pause : LONGEST_PAUSE;
     }
     return result;
 }

@@ -145,7 +145,7 @@ static void leave_rest(struct timeval *timeout, double until)
     double left = until - jg_time();
     left = left > 0 ? left : 0;
     timeout->tv_sec = (time_t)left;
-    timeout->tv_usec = (suseconds_t)((left - floor(left)) * 1e6);
+    timeout->tv_usec = (suseconds_t)((left - (double)timeout->tv_sec) * 1e6);
 }
 
 static bool sensible(int limit, const struct timeval *timeout)

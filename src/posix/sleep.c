@@ -2,7 +2,6 @@
 #include "posix/interpose.h"
 
 #include <errno.h>
-#include <math.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,7 +24,8 @@ static double sleep_parked(double seconds)
         errno = saved;
         return 0;
     }
-    return fmax(until - jg_time(), 1e-9);
+    double left = until - jg_time();
+    return left > 1e-9 ? left : 1e-9;
 }
 
 static void leave_rest(struct timespec *rest, double seconds)
@@ -33,7 +33,7 @@ static void leave_rest(struct timespec *rest, double seconds)
     if (!rest)
         return;
     rest->tv_sec = (time_t)seconds;
-    rest->tv_nsec = (long)((seconds - floor(seconds)) * 1e9);
+    rest->tv_nsec = (long)((seconds - (double)rest->tv_sec) * 1e9);
 }
 
 /* Returns 0 or an errno: ECANCELED or ETIMEDOUT, where a signal would be EINTR. */
@@ -48,7 +48,11 @@ static int sleep_for(const struct timespec *time, struct timespec *rest)
 
 JG__EXPORT unsigned sleep(unsigned seconds)
 {
-    return JG__PARKS() ? (unsigned)ceil(sleep_parked(seconds)) : JG__REAL(sleep)(seconds);
+    if (!JG__PARKS())
+        return JG__REAL(sleep)(seconds);
+    double left = sleep_parked(seconds);
+    unsigned whole = (unsigned)left;
+    return whole + (left > whole);
 }
 
 JG__EXPORT int usleep(useconds_t microseconds)

@@ -62,7 +62,7 @@ int jg__candidates_find(struct jg__candidates *candidates, const char *host, int
         return jg__fail_interrupted(call, -result);
     }
     if (search.error)
-        return jg_fail(search.error, "%s: %s: %s", call, host ? host : "this machine", search.text);
+        return jg_fail(search.error, "%s: %s, port %d: %s", call, host ? host : "this machine", port, search.text);
     return 0;
 }
 

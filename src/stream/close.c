@@ -1,5 +1,6 @@
 /* The end of a stream. */
 #include "stream/waiter.h"
+#include "task/error_text.h"
 
 #include <errno.h>
 #include <string.h>
@@ -40,7 +41,7 @@ static int finish_sending(struct jg__stream *stream, double grace)
 
 int jg__stream_close(struct jg__stream *stream, double grace)
 {
-    int saved = errno;
+    JG__KEEP_REASON(reason);
     stream->users++;
     jg__stream_retire(stream);
     wait_until_alone(stream);
@@ -48,7 +49,6 @@ int jg__stream_close(struct jg__stream *stream, double grace)
     if (result < 0 && !stream->lost)
         jg_transport_abort(&stream->transport);
     jg__stream_leave(stream);
-    errno = saved;
     return -result;
 }
 
@@ -66,6 +66,7 @@ int jg_close(jg_stream *handle)
 
 void jg_stream_autoptr(jg_stream **stream)
 {
+    JG__KEEP_REASON(reason);
     JG_SHIELD(shield, JG__AUTOPTR_SECONDS);
     jg_close(*stream);
 }
@@ -75,12 +76,11 @@ void jg_abort(jg_stream *handle)
     if (!handle)
         return;
     struct jg__stream *stream = jg__stream_of(handle, "jg_abort");
-    int saved = errno;
+    JG__KEEP_REASON(reason);
     stream->users++;
     jg__stream_retire(stream);
     jg__stream_expel(stream);
     if (!stream->lost)
         jg_transport_abort(&stream->transport);
     jg__stream_leave(stream);
-    errno = saved;
 }

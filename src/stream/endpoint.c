@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/options.h"
 #include "stream/names.h"
+#include "task/error_text.h"
 
 #include <string.h>
 #include <sys/socket.h>
@@ -233,10 +234,9 @@ int jg_endpoint_close(jg_endpoint *handle)
 
 void jg_endpoint_autoptr(jg_endpoint **endpoint)
 {
-    int saved = errno;
+    JG__KEEP_REASON(reason);
     JG_SHIELD(shield, AUTOPTR_SECONDS);
     jg_endpoint_close(*endpoint);
-    errno = saved;
 }
 
 void jg_endpoint_abort(jg_endpoint *handle)

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "stream/tls.h"
+#include "task/error_text.h"
 #include "task/scheduler.h"
 
 #include <errno.h>
@@ -160,7 +161,7 @@ static void wake_watchers(struct jg__server *server)
 
 static void close_server(struct jg__server *server, const char *call)
 {
-    int saved = errno;
+    JG__KEEP_REASON(reason);
     if (jg__server_is_served_by_caller(server))
         jg__die("%s: called by a handler of the same server, or by a task that it created, for which it would wait: "
                 "see jg_server_stop",
@@ -171,7 +172,6 @@ static void close_server(struct jg__server *server, const char *call)
     wait_for_handlers(server, call);
     wake_watchers(server);
     free_server(server);
-    errno = saved;
 }
 
 int jg_serve_forever(jg_server *handle)

@@ -3,6 +3,7 @@
 #include "sync/channel.h"
 
 #include "base/memory.h"
+#include "host/executor.h"
 
 #include <math.h>
 #include <sched.h>
@@ -96,6 +97,8 @@ static void interrupt_guest(struct jg__wait *wait, int reason)
 
 struct sitter {
     struct jg__place place;
+    struct jg__job_wait job; /* of which it may be a part */
+    jg_channel *channel;
     pthread_cond_t served;
     int result;
 };
@@ -112,6 +115,15 @@ static void serve_thread(struct jg__place *place, int result)
     struct sitter *sitter = jg__container_of(place, struct sitter, place);
     sitter->result = result;
     pthread_cond_signal(&sitter->served);
+}
+
+/* It looks with the channel locked. */
+static void wake_job(struct jg__job_wait *wait)
+{
+    struct sitter *sitter = jg__container_of(wait, struct sitter, job);
+    pthread_mutex_lock(&sitter->channel->lock);
+    pthread_cond_signal(&sitter->served);
+    pthread_mutex_unlock(&sitter->channel->lock);
 }
 
 static const struct jg__standing standing_task = {claim_task, serve_task};
@@ -163,38 +175,62 @@ static struct timespec timespec_of(int64_t nanoseconds)
     return (struct timespec){.tv_sec = nanoseconds / JG__SECOND, .tv_nsec = nanoseconds % JG__SECOND};
 }
 
-/* Keeps the channel locked. */
-static void sit(struct sitter *sitter, jg_channel *channel, int64_t until)
+/* Until it was served; else returns why it was not, a negated errno. */
+static int sit(struct sitter *sitter, int64_t until)
 {
+    pthread_mutex_t *lock = &sitter->channel->lock;
     struct timespec when = timespec_of(until);
     while (jg__listed(&sitter->place.node)) {
+        if (jg_thread_cancelled())
+            return -ECANCELED;
         if (until == JG__NEVER)
-            pthread_cond_wait(&sitter->served, &channel->lock);
-        else if (pthread_cond_clockwait(&sitter->served, &channel->lock, CLOCK_MONOTONIC, &when) == ETIMEDOUT)
-            break;
+            pthread_cond_wait(&sitter->served, lock);
+        else if (pthread_cond_clockwait(&sitter->served, lock, CLOCK_MONOTONIC, &when) == ETIMEDOUT)
+            return -ETIMEDOUT;
     }
-    if (!jg__listed(&sitter->place.node))
-        return;
-    jg__list_remove(&sitter->place.node);
-    sitter->result = -ETIMEDOUT;
+    return 0;
 }
 
-/* Unlocks the channel. */
+/* With the channel locked. */
+static int try_or_sit(const struct call *call, struct sitter *sitter, int64_t until)
+{
+    int result = try_call(call);
+    if (result != -EAGAIN)
+        return result;
+    jg__line_append(line_of(call), &sitter->place);
+    int unserved = sit(sitter, until);
+    if (!jg__listed(&sitter->place.node))
+        return sitter->result;
+    jg__list_remove(&sitter->place.node);
+    return unserved;
+}
+
+/* Unlocks the channel, since the lock of the job's executor comes before that of the channel. */
 static int wait_as_thread(const struct call *call)
 {
-    struct sitter sitter = {
-        .place.element = call->element, .place.standing = &standing_thread, .served = PTHREAD_COND_INITIALIZER};
-    jg__line_append(line_of(call), &sitter.place);
-    sit(&sitter, call->channel, jg__later(jg__clock(), jg__nanoseconds(call->seconds)));
+    struct sitter sitter = {.place.element = call->element,
+                            .place.standing = &standing_thread,
+                            .job.wake = wake_job,
+                            .channel = call->channel,
+                            .served = PTHREAD_COND_INITIALIZER};
+    int64_t until = jg__later(jg__clock(), jg__nanoseconds(call->seconds));
+    pthread_mutex_unlock(&call->channel->lock);
+    jg__job_wait_begin(&sitter.job);
+    pthread_mutex_lock(&call->channel->lock);
+    int result = try_or_sit(call, &sitter, until);
+    pthread_mutex_unlock(&call->channel->lock);
+    jg__job_wait_end();
     pthread_cond_destroy(&sitter.served);
-    jg__channel_unlock(call->channel);
-    return sitter.result;
+    atomic_fetch_sub(&call->channel->inside, 1);
+    return result;
 }
 
 static int failure(const struct call *call, int result)
 {
     if (result == -ETIMEDOUT && !jg__here.task)
         return jg_fail(ETIMEDOUT, "%s: %g seconds have passed", call->name, call->seconds);
+    if (result == -ECANCELED && !jg__here.task)
+        return jg_fail(ECANCELED, "%s: nobody waits for the job any more", call->name);
     return jg__queue_failure(call->name, "channel", result);
 }
 
@@ -206,6 +242,7 @@ static bool in_loop(void)
 
 static int put_or_get(const struct call *call)
 {
+    jg__refuse_null(call->channel, call->name, "channel");
     bool as_task = in_loop();
     if (as_task && jg__enter(call->name) < 0)
         return -1;
@@ -225,6 +262,7 @@ static int put_or_get(const struct call *call)
 
 static int put_or_get_nowait(const struct call *call)
 {
+    jg__refuse_null(call->channel, call->name, "channel");
     jg__channel_lock(call->channel);
     int result = try_call(call);
     jg__channel_unlock(call->channel);
@@ -288,6 +326,7 @@ jg_channel *jg_channel_new(size_t element_size, size_t capacity)
 
 size_t jg_channel_size(jg_channel *channel)
 {
+    jg__refuse_null(channel, "jg_channel_size", "channel");
     jg__channel_lock(channel);
     size_t size = channel->queue.size;
     jg__channel_unlock(channel);
@@ -296,6 +335,7 @@ size_t jg_channel_size(jg_channel *channel)
 
 void jg_channel_shutdown(jg_channel *channel, bool immediate)
 {
+    jg__refuse_null(channel, "jg_channel_shutdown", "channel");
     jg__channel_lock(channel);
     jg__shut_down(&channel->queue, immediate, NULL);
     jg__channel_unlock(channel);

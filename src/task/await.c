@@ -73,10 +73,10 @@ int jg_wait_for(jg_task *task, double seconds)
 
 void jg_cancel_and_wait(jg_task *task)
 {
-    int saved = errno;
+    JG__KEEP_REASON(reason);
     jg_cancel(task);
-    if (task && jg_await(task) < 0)
-        errno = saved;
+    if (task)
+        (void)!jg_await(task);
 }
 
 void jg_detach(jg_task *task)

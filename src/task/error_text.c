@@ -39,6 +39,35 @@ void jg__error_text_setup(void)
     jg__error_text_slot = slot_of_the_running;
 }
 
+/* ---- Keeping it ---- */
+
+void jg__reason_keep(struct jg__reason *reason)
+{
+    struct jg__task *task = jg__here.task;
+    *reason = (struct jg__reason){.error = errno, .task = task};
+    if (!task)
+        return;
+    reason->text = task->error_text;
+    reason->refused_call = task->refused_call;
+    reason->refused_error = task->refused_error;
+    task->error_text = NULL;
+    task->refused_call = NULL;
+}
+
+void jg__reason_restore(struct jg__reason *reason)
+{
+    struct jg__task *task = reason->task;
+    if (task) {
+        jg__release(task->error_text);
+        task->error_text = reason->text;
+        task->refused_call = reason->refused_call;
+        task->refused_error = reason->refused_error;
+    }
+    errno = reason->error;
+}
+
+/* ---- Handing it up ---- */
+
 static void hand_to_thread(const struct jg__task *from)
 {
     const struct jg__error_text *text = from->error_text;

@@ -229,7 +229,7 @@ void jg_group_autoptr(jg_group *group)
     if (!group->owner)
         return;
     check_owner(group, "jg_autogroup");
-    int saved = errno;
+    JG__KEEP_REASON(reason);
     bool unheard = !(group->flags & HANDED_OUT);
     cancel_children(group);
     jg_shield_enter(&shield, INFINITY);
@@ -242,5 +242,4 @@ void jg_group_autoptr(jg_group *group)
         jg__task_release(failed);
     }
     memset(group, 0, sizeof *group);
-    errno = saved;
 }

@@ -25,7 +25,6 @@ struct jg__scheduler {
     struct jg__stacks *stacks;
     uint32_t generation; /* of the newest task */
     bool closing;        /* main has ended: what is left is cancelled */
-    bool ends_with_main; /* jg_run: when main ends, so does the rest */
     bool interrupting;   /* see interruption.c */
     bool ctrl_c;         /* SIGINT came */
     bool forked;         /* this process is a forked copy */
@@ -42,6 +41,7 @@ struct jg__scheduler {
     struct jg__step step;        /* the watcher's, see slow_step.h */
     atomic_bool dumping;         /* it is queued */
     pid_t thread;
+    bool ends_with_main; /* jg_run: when main ends, so does the rest */
     struct jg__guests guests;
     jg_task_factory factory;
     void *factory_arg;

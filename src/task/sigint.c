@@ -38,10 +38,7 @@ static void on_sigint(int number)
 
 bool jg__sigint_take(struct jg__scheduler *scheduler)
 {
-    struct sigaction before;
-    if (gettid() != getpid() || sigaction(SIGINT, NULL, &before) < 0)
-        return false;
-    if (before.sa_flags & SA_SIGINFO || before.sa_handler != SIG_DFL)
+    if (gettid() != getpid() || !jg__signal_is_default(SIGINT))
         return false;
     cancel_main_handle = (jg_handle){.fn = cancel_main, .arg = scheduler};
     atomic_store(&loop_to_tell, scheduler->loop);

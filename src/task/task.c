@@ -138,7 +138,7 @@ static inline void prepare(struct jg__task *task, char *top)
 }
 
 struct jg__task *jg__task_make(const char *call, struct jg__task *parent, jg_coroutine fn, void *arg,
-                              const jg_task_options *options)
+                               const jg_task_options *options)
 {
     jg_task_options whole;
     options = jg__whole_options(options, &whole, sizeof whole);
@@ -179,9 +179,9 @@ static __attribute__((noinline)) jg_task *create_slowly(jg_coroutine fn, void *a
 /* A default task without extras, on a stack that is at hand? */
 static inline bool is_plain(const struct jg__task *creator, const jg_task_options *options)
 {
-    return creator && creator->interrupted >= 0 && !creator->values && options && options->size == sizeof *options &&
-           !((uintptr_t)options->name | options->copy | options->stack_size | options->eager |
-             (uintptr_t)jg__here.scheduler->factory) &&
+    return creator && creator->interrupted >= 0 && options && options->size == sizeof *options &&
+           !((uintptr_t)creator->values | (uintptr_t)options->name | options->copy | options->stack_size |
+             options->eager | (uintptr_t)jg__here.scheduler->factory) &&
            jg__stacks_at_hand(jg__here.scheduler->stacks);
 }
 

@@ -72,8 +72,8 @@ struct jg__task {
     int errno_of_yield;                /* saved_errno before its yield was interrupted */
     struct jg__task *next_interrupted; /* see interruption.c */
     uint64_t failure_order;            /* the how manieth task of this loop to fail */
-    const char *name;             /* `own_name`, or the same as `origin` */
-    char own_name[JG__NAME_SIZE]; /* set only if `name` points at it; so is `origin`, see jg__task_origin */
+    const char *name;                  /* `own_name`, or the same as `origin` */
+    char own_name[JG__NAME_SIZE];      /* set only if `name` points at it; so is `origin`, see jg__task_origin */
     const char *origin;
 } __attribute__((aligned(64)));
 

@@ -54,7 +54,7 @@ static void release(jg_datagram_transport *transport)
 
 static void finish(jg_datagram_transport *transport)
 {
-    jg_forget_fd(transport->loop, transport->fd);
+    jg__forget_fd(transport->loop, transport->fd, transport->adopted);
     close_fd(transport);
     jg__list_remove(&transport->resident.node);
     jg__listeners_retry(transport->loop);
@@ -180,6 +180,7 @@ int jg__datagram_adopt(jg_datagram_transport *transport, int fd, const jg_datagr
         return jg_fail(ENOMEM, "%s: out of memory", call);
     if (jg__datagram_socket_adopt(fd, options, call) < 0)
         return -1;
+    transport->adopted = true;
     take_fd(transport, fd);
     return 0;
 }

@@ -36,6 +36,7 @@ struct jg_datagram_transport {
     sa_family_t family;
     enum jg__datagram_phase phase : 8;
     bool connected : 1;
+    bool adopted : 1; /* others may have the socket too */
     bool reading_paused : 1;
     bool awaiting_input : 1;        /* `input` is under way */
     bool blocked : 1;               /* the kernel takes no more for now: `output` or `retry` is under way */

@@ -35,6 +35,14 @@ static inline bool jg__transport_try(const jg_transport *transport, jg_operation
 /* transport.c: the handle's callback, for each phase. */
 void jg__transport_handle(void *arg);
 
+/* What changed takes effect, and the owner is told, when the turn ends. In other phases the handle stands for something
+ * else. */
+static inline void jg__transport_at_turn_end(jg_transport *transport)
+{
+    if (transport->phase == JG__TRANSPORT_OPEN)
+        jg__call_before_poll(transport->loop, &transport->timer.handle);
+}
+
 /* Gives back the address that it connects to, or was about to. */
 void jg__transport_release_address(jg_transport *transport);
 

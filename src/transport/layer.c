@@ -256,6 +256,6 @@ bool jg__layer_put(struct jg__layer *layer, const void *data, size_t bytes)
                             : jg__transport_gather(layer->transport, &piece, 1, bytes);
     if (put)
         errno = saved;
-    jg__call_before_poll(layer->transport->loop, &layer->transport->timer.handle);
+    jg__transport_at_turn_end(layer->transport);
     return put;
 }

@@ -170,9 +170,8 @@ void jg_transport_pause_reading(jg_transport *transport)
     if (transport->reading_paused)
         return;
     transport->reading_paused = true;
-    if (transport->phase == JG__TRANSPORT_OPEN &&
-        transport->receiving) /* not at once: it may be resumed in the same turn */
-        jg__call_before_poll(transport->loop, &transport->timer.handle);
+    if (transport->receiving) /* not at once: it may be resumed in the same turn */
+        jg__transport_at_turn_end(transport);
 }
 
 void jg_transport_resume_reading(jg_transport *transport)

@@ -68,7 +68,7 @@ static void fail_writing(jg_transport *transport, int error)
         transport->write_error = error;
     if (transport->phase == JG__TRANSPORT_FLUSHING)
         jg__transport_end(transport, error);
-    else
+    else if (transport->phase == JG__TRANSPORT_OPEN)
         jg_call_soon(transport->loop, &transport->timer.handle);
 }
 
@@ -76,7 +76,7 @@ void jg__transport_break(jg_transport *transport)
 {
     transport->broken = true;
     if (transport->sending)
-        jg_cancel_operation(transport->loop, &transport->first->operation);
+        jg__transport_cancel(transport, &transport->first->operation);
     fail_writing(transport, EPIPE);
 }
 
@@ -201,8 +201,7 @@ void jg_transport_flush(jg_transport *transport)
     do
         jg__transport_send(transport, false);
     while (transport->sending && transport->phase == JG__TRANSPORT_OPEN && count_send_in_kernel(transport));
-    if (transport->phase == JG__TRANSPORT_OPEN)
-        jg__call_before_poll(transport->loop, &transport->timer.handle); /* the owner is told when the turn ends */
+    jg__transport_at_turn_end(transport);
 }
 
 /* A direct write was cancelled while the kernel had it. */

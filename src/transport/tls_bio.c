@@ -27,6 +27,7 @@ static int write_output(BIO *bio, const char *data, size_t bytes, size_t *count)
     struct jg__layer *layer = &connection->layer;
     BIO_clear_retry_flags(bio);
     *count = bytes;
+    connection->answers += connection->reading;
     if (layer->ended) /* nothing may follow close_notify */
         return 1;
     connection->out_of_memory |= !jg__layer_put(layer, data, bytes);

@@ -29,7 +29,7 @@ static int give_password(char *buffer, int size, int writing, void *password)
     size_t length = password ? strlen(password) : 0;
     if (!length || length > (size_t)size)
         return -1;
-    memcpy(buffer, password, length);
+    memcpy(buffer, password, length); // NOLINT(bugprone-not-null-terminated-result): it is counted
     return (int)length;
 }
 

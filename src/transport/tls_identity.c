@@ -168,7 +168,7 @@ int jg__tls_reload(jg_tls *shared)
     int saved = errno;
     pthread_mutex_lock(&tls->lock);
     size_t wanted = count_identities(tls);
-    SSL_CTX **contexts = jg__allocate(wanted * sizeof(SSL_CTX *)); // NOLINT(bugprone-sizeof-expression)
+    SSL_CTX **contexts = jg__allocate(wanted * sizeof(SSL_CTX *));
     size_t count = contexts ? read_again(tls, contexts) : 0;
     if (count == wanted)
         exchange(tls, contexts);

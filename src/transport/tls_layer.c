@@ -9,7 +9,10 @@
 #include <openssl/x509v3.h>
 #include <string.h>
 
-enum { OVERHEAD = 512 /* of a record, and of a message of TLS's own before it */ };
+enum {
+    OVERHEAD = 512, /* of a record, and of a message of TLS's own before it */
+    ANSWERS_MOST = 32,
+};
 static const double HANDSHAKE_SECONDS = 60;
 
 static struct jg__tls_connection *connection_of(struct jg__layer *layer)
@@ -55,7 +58,7 @@ static void established(struct jg__tls_connection *connection)
     jg_transport *transport = connection->layer.transport;
     connection->state = JG__TLS_OPEN;
     jg_timer_cancel(transport->loop, &connection->timer);
-    jg__call_before_poll(transport->loop, &transport->timer.handle); /* what was written meanwhile */
+    jg__transport_at_turn_end(transport); /* for what was written meanwhile */
     tell_done(connection, 0);
 }
 
@@ -124,7 +127,10 @@ static bool receive_some(struct jg__tls_connection *connection, char *scratch)
     char *memory = protocol->get_buffer ? protocol->get_buffer(layer->transport, layer->arg, &size) : NULL;
     bool offered = memory && size;
     ERR_clear_error();
-    if (!SSL_read_ex(connection->ssl, offered ? memory : scratch, offered ? size : JG__TLS_RECORD, &count)) {
+    connection->reading = true;
+    bool came = SSL_read_ex(connection->ssl, offered ? memory : scratch, offered ? size : JG__TLS_RECORD, &count);
+    connection->reading = false;
+    if (!came) {
         reading_stopped(connection);
         return false;
     }
@@ -133,6 +139,16 @@ static bool receive_some(struct jg__tls_connection *connection, char *scratch)
     else if (protocol->data_received)
         protocol->data_received(layer->transport, layer->arg, scratch, count);
     return true;
+}
+
+/* What TLS itself answers to what comes after the handshake is refusals. A peer that wants ever more of them, and does
+ * not read them, would fill the memory. */
+static void check_answers(struct jg__tls_connection *connection)
+{
+    if (connection->answers <= ANSWERS_MOST || connection->state == JG__TLS_FAILED)
+        return;
+    jg__tls_note(connection, EPROTO, "the peer asks for the impossible again and again");
+    fail(connection);
 }
 
 static void receive(struct jg__tls_connection *connection)
@@ -155,10 +171,11 @@ static void data_received(jg_transport *transport, void *arg, const void *data, 
     else if (connection->state == JG__TLS_HANDSHAKE)
         shake_hands(connection);
     receive(connection);
+    check_answers(connection);
     jg__tls_give_back_buffers(connection);
     connection->incoming_length = 0;
     if (connection->layer.first) /* it may have waited for this */
-        jg__call_before_poll(transport->loop, &transport->timer.handle);
+        jg__transport_at_turn_end(transport);
 }
 
 /* The end of the connection below: only close_notify is the end of what is inside. */

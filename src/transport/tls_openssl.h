@@ -62,6 +62,8 @@ struct jg__tls_connection {
     double time_limit;
     const char *incoming; /* what came from below and OpenSSL has not read yet */
     size_t incoming_length;
+    bool reading;     /* in SSL_read */
+    unsigned answers; /* of TLS's own */
     struct jg__tls_records records;
     bool out_of_memory; /* output was lost */
     char *name;         /* of the server, or "" */

@@ -95,8 +95,6 @@ static void connected(jg_operation *operation, int result)
 
 static void start_to_connect(jg_transport *transport)
 {
-    if (transport->receiving) /* something was written: it waits */
-        return;
     transport->receiving = true;
     jg__transport_submit(transport, &transport->input, 0);
 }

@@ -68,7 +68,7 @@ bool jg__transport_gather(jg_transport *transport, const struct iovec *vector, i
         return false;
     jg__chunk_fill(chunk, vector, count);
     transport->pending += bytes;
-    jg__call_before_poll(transport->loop, &transport->timer.handle);
+    jg__transport_at_turn_end(transport);
     return true;
 }
 
@@ -87,7 +87,7 @@ static int append(jg_transport *transport, const char *call, const struct iovec 
         return jg_fail(ENOMEM, "%s: out of memory for %zu bytes", call, bytes);
     if (has_gathered_enough(transport))
         jg__transport_send(transport, false);
-    jg__call_before_poll(transport->loop, &transport->timer.handle);
+    jg__transport_at_turn_end(transport);
     return 0;
 }
 
@@ -140,7 +140,7 @@ int jg_transport_write_eof(jg_transport *transport)
         return jg_fail(EOPNOTSUPP, "jg_transport_write_eof: only closing it ends what is written");
     transport->eof_wanted = true;
     if (transport->layer) /* which has something to say first */
-        jg__call_before_poll(transport->loop, &transport->timer.handle);
+        jg__transport_at_turn_end(transport);
     else if (!transport->first && transport->phase == JG__TRANSPORT_OPEN)
         jg__transport_send_end(transport);
     return 0;
@@ -209,8 +209,7 @@ void jg_transport_set_write_limits(jg_transport *transport, size_t high, size_t 
 {
     transport->high_water = high;
     transport->low_water = low < high ? low : high;
-    if (transport->phase == JG__TRANSPORT_OPEN)
-        jg__call_before_poll(transport->loop, &transport->timer.handle);
+    jg__transport_at_turn_end(transport);
 }
 
 size_t jg_transport_pending(const jg_transport *transport)

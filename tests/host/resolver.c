@@ -283,3 +283,69 @@ TEST(without_memory_a_look_up_fails_with_enomem)
     ck_assert_int_eq(answer.error, 0);
     jg_loop_close(loop);
 }
+
+/* ---- From addresses to names ---- */
+
+static void named(void *arg, const char *host, const char *service, int error, const char *text)
+{
+    struct answer *answer = arg;
+    answer->calls++;
+    answer->error = error;
+    snprintf(answer->address, sizeof answer->address, "%s", host);
+    snprintf(answer->text, sizeof answer->text, "%s%s", service, text);
+}
+
+static const struct sockaddr_in http = {.sin_family = AF_INET, .sin_port = 0x5000, .sin_addr.s_addr = 0x0100007f};
+
+TEST(an_address_is_answered_from_a_later_turn)
+{
+    struct answer answer = {0};
+    jg_loop *loop = new_loop();
+    for (int flags = NI_NUMERICHOST | NI_NUMERICSERV; answer.calls < 2; flags = NI_NAMEREQD) {
+        int calls = answer.calls;
+        ck_assert_ptr_nonnull(
+            jg__lookup_name(loop, (const struct sockaddr *)&http, sizeof http, true, true, flags, named, &answer));
+        ck_assert_int_eq(answer.calls, calls);
+        while (answer.calls == calls)
+            ck_assert_int_eq(jg_loop_run_once(loop, 15), 0);
+        ck_assert_int_eq(answer.error, 0);
+        ck_assert_str_eq(answer.address, flags & NI_NAMEREQD ? "localhost" : "127.0.0.1");
+        ck_assert_str_eq(answer.text, flags & NI_NAMEREQD ? "http" : "80");
+    }
+    jg_loop_close(loop);
+}
+
+TEST(a_cancelled_look_up_of_an_address_never_answers)
+{
+    struct answer answer = {0};
+    jg_loop *loop = new_loop();
+    for (int i = 0; i < 20; i++) {
+        int flags = i % 2 ? NI_NUMERICHOST | NI_NUMERICSERV : 0;
+        jg__lookup *lookup =
+            jg__lookup_name(loop, (const struct sockaddr *)&http, sizeof http, true, true, flags, named, &answer);
+        ck_assert_ptr_nonnull(lookup);
+        usleep((useconds_t)(i * 50));
+        jg__lookup_cancel(lookup);
+    }
+    for (int i = 0; i < 10; i++)
+        ck_assert_int_eq(jg_loop_run_once(loop, 0.001), 0);
+    ck_assert_int_eq(answer.calls, 0);
+    jg_loop_close(loop);
+    wait_until_dropped(0);
+}
+
+TEST(without_memory_a_look_up_of_an_address_fails_with_enomem)
+{
+    static const jg_allocator failing = {allocate, reallocate, release, NULL};
+    struct answer answer = {0};
+    ck_assert_int_eq(jg_set_allocator(&failing), 0);
+    jg_loop *loop = new_loop();
+    for (int i = 0; i < 2; i++) {
+        allocations_left = i;
+        ck_assert_ptr_null(
+            jg__lookup_name(loop, (const struct sockaddr *)&http, sizeof http, true, true, 0, named, &answer));
+        ck_assert_int_eq(errno, ENOMEM);
+    }
+    allocations_left = -1;
+    jg_loop_close(loop);
+}

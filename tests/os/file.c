@@ -307,6 +307,43 @@ TEST(without_fds_open_says_emfile)
 
 /* ---- Pipes, and interruption ---- */
 
+static int read_little(void *arg)
+{
+    char text[4];
+    return (int)jg_file_read(*(int *)arg, text, sizeof text);
+}
+
+/* Nobody waits in the kernel for what another one has got: the others can be called back. */
+static int share_a_pipe(void *arg)
+{
+    enum { READERS = 8 };
+    jg_task *readers[READERS];
+    int fds[2], got = 0;
+    (void)arg;
+    ck_assert_int_eq(pipe2(fds, O_CLOEXEC), 0);
+    for (int i = 0; i < READERS; i++)
+        readers[i] = jg_create_task(read_little, &fds[0]);
+    ck_assert_int_eq(jg_sleep(0.01), 0);
+    ck_assert_int_eq(write(fds[1], "x", 1), 1);
+    ck_assert_int_eq(jg_sleep(0.05), 0);
+    for (int i = 0; i < READERS; i++)
+        jg_cancel(readers[i]);
+    for (int i = 0; i < READERS; i++) {
+        int result = jg_await(readers[i]);
+        got += result > 0;
+        ck_assert(result == 1 || errno == ECANCELED);
+    }
+    ck_assert_int_eq(got, 1);
+    close(fds[0]);
+    close(fds[1]);
+    return 0;
+}
+
+TEST(several_readers_of_one_pipe_can_all_be_interrupted)
+{
+    RUN(share_a_pipe, NULL);
+}
+
 static int feed(void *arg)
 {
     return jg_sleep(0.02) < 0 || write(*(int *)arg, "fed", 3) != 3 ? -1 : 0;

@@ -244,6 +244,27 @@ static int write_files(void *arg)
     return 0;
 }
 
+static int set_id(void *arg)
+{
+    const char *path = file_in(arg, "program");
+    make_file(path, "old", 0700);
+    ck_assert_int_eq(chmod(path, 06755), 0);
+    ck_assert_int_eq(jg_write_file(path, "new", 3), 0);
+    ck_assert_int_eq(mode_of(path), 06755);
+    ck_assert_int_eq(chown(path, 65534, 65534), 0);
+    ck_assert_int_eq(chmod(path, 06755), 0);
+    ck_assert_int_eq(jg_write_file(path, "new", 3), 0);
+    ck_assert_int_eq(mode_of(path), 0755);
+    return 0;
+}
+
+TEST(what_another_user_granted_is_not_kept)
+{
+    if (geteuid() != 0)
+        SKIP("needs root to have a file of another user's");
+    IN_FOLDER(set_id);
+}
+
 TEST(write_file_makes_and_replaces_with_the_right_mode)
 {
     IN_FOLDER(write_files);

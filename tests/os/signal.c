@@ -307,6 +307,29 @@ static int wait_for_stage(void *arg)
     return 0;
 }
 
+static void ignore(int signum, void *arg)
+{
+    (void)signum;
+    (void)arg;
+}
+
+static int outlast_a_listener(void *loop)
+{
+    ck_assert(jg_remove_signal_handler(loop, SIGINT));
+    kill(getpid(), SIGINT);
+    return jg_sleep(15);
+}
+
+TEST(who_listened_for_ctrl_c_before_the_run_stands_before_it_too)
+{
+    jg_loop *loop = jg_loop_new();
+    ck_assert_int_eq(jg_add_signal_handler(loop, SIGINT, ignore, NULL), 0);
+    ck_assert_int_eq(jg_run(outlast_a_listener, loop), -1);
+    ck_assert_int_eq(errno, EINTR);
+    jg_loop_close(loop);
+    ck_assert_ptr_eq(disposition(SIGINT), SIG_DFL);
+}
+
 TEST(a_run_that_ends_takes_ctrl_c_from_no_other_loop)
 {
     static atomic_int stage;

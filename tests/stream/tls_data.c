@@ -2,8 +2,6 @@
 #ifdef HAVE_OPENSSL
 #include "tls_support.h"
 
-#include <malloc.h>
-
 enum { LARGE = 4 << 20 };
 
 static void close_both(jg_stream *pair[2])
@@ -446,6 +444,23 @@ TASK_TEST(renegotiation_is_refused)
     return 0;
 }
 
+TASK_TEST(a_peer_that_asks_to_renegotiate_for_ever_is_sent_away)
+{
+    struct peer peer;
+    char byte;
+    jg_stream *stream = tls_stream_with_peer(&peer, TLS1_2_VERSION);
+    for (int i = 0; i < 100; i++) {
+        SSL_renegotiate(peer.ssl);
+        ck_assert_int_eq(SSL_do_handshake(peer.ssl), 1); /* sends a HelloRequest, that is all */
+    }
+    ck_assert_uint_lt(jg_write_pending(stream), 10000);
+    FAILS(jg_read(stream, &byte, 1), EPROTO);
+    TEXT_HAS("again and again");
+    peer_close(&peer, false);
+    jg_close(stream);
+    return 0;
+}
+
 /* ---- TLS inside of TLS ---- */
 
 TASK_TEST(tls_inside_of_tls)
@@ -500,93 +515,6 @@ TASK_TEST(a_file_is_sent_encrypted)
     free(data);
     close_both(pair);
     return 0;
-}
-
-/* ---- Memory ---- */
-
-static size_t openssl_bytes, openssl_blocks_of_records;
-
-static void *count_block(void *block)
-{
-    size_t size = block ? malloc_usable_size(block) : 0;
-    openssl_bytes += size;
-    openssl_blocks_of_records += size >= 16 * 1024;
-    return block;
-}
-
-static void uncount_block(void *block)
-{
-    size_t size = block ? malloc_usable_size(block) : 0;
-    openssl_bytes -= size;
-    openssl_blocks_of_records -= size >= 16 * 1024;
-}
-
-static void *counting_malloc(size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    return count_block(malloc(size));
-}
-
-static void *counting_realloc(void *block, size_t size, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    uncount_block(block);
-    return count_block(realloc(block, size));
-}
-
-static void counting_free(void *block, const char *file, int line)
-{
-    (void)file;
-    (void)line;
-    uncount_block(block);
-    free(block);
-}
-
-static void exchange_some(jg_stream *pair[2], size_t bytes)
-{
-    char *data = pattern(bytes);
-    for (int i = 0; i < 2; i++) {
-        for (size_t done = 0; done < bytes; done += 10000)
-            ck_assert_int_eq(jg_write(pair[i], data + done, 10000), 0);
-        ck_assert_int_eq(jg_read_exactly(pair[!i], data, bytes), (ssize_t)bytes);
-    }
-    free(data);
-    jg_sleep(0.02);
-}
-
-static int be_idle(void *arg)
-{
-    (void)arg;
-    enum { PAIRS = 20 };
-    jg_stream *pairs[PAIRS][2];
-    tls_pair(pairs[0]);
-    exchange_some(pairs[0], 50000);
-    size_t records = openssl_blocks_of_records, blocks = jg_allocated_blocks(), bytes = openssl_bytes;
-    for (int i = 1; i < PAIRS; i++) {
-        tls_pair(pairs[i]);
-        exchange_some(pairs[i], 50000);
-    }
-    ck_assert_uint_le(openssl_blocks_of_records, records);
-    size_t each = (openssl_bytes - bytes) / (2 * (PAIRS - 1));
-    ck_assert_msg(each < 40000, "%zu bytes of OpenSSL's for each end", each); /* two thirds of it are its own context */
-    ck_assert_uint_le(jg_allocated_blocks() - blocks, 10 * (PAIRS - 1));      /* contexts, connections, names */
-    blocks = jg_allocated_blocks();
-    bytes = openssl_bytes;
-    for (int i = 0; i < PAIRS; i++)
-        exchange_some(pairs[i], 50000);
-    ck_assert_uint_le(jg_allocated_blocks(), blocks); /* nothing has stayed */
-    ck_assert_uint_le(openssl_bytes, bytes);
-    for (int i = 0; i < PAIRS; i++)
-        close_both(pairs[i]);
-    return 0;
-}
-
-TEST(an_idle_connection_holds_no_buffer)
-{
-    ck_assert_int_eq(CRYPTO_set_mem_functions(counting_malloc, counting_realloc, counting_free), 1);
-    RUN(be_idle, NULL);
 }
 #else
 typedef int nothing_to_test;

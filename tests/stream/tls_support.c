@@ -31,7 +31,7 @@ static int secure(void *arg)
 void secure_pair(jg_stream *pair[2], jg_tls *client, jg_tls *server)
 {
     struct secured other = {pair[1], server};
-    jg_task *task = jg_create_task(secure, &other);
+    jg_task *task = start(secure, &other); /* before the client's first bytes can come */
     ck_assert_msg(jg_start_tls(pair[0], client, .server_hostname = "localhost") == 0, "%s", jg_error_text());
     ck_assert_int_eq(jg_await(task), 0);
     jg_tls_free(client);

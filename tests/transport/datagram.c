@@ -375,6 +375,27 @@ TEST(a_transport_on_a_socket_of_somebody_else)
     close(ends[1]);
 }
 
+TEST(a_socket_that_others_have_too_is_forgotten)
+{
+    jg_autoptr(jg_loop) loop = new_loop();
+    int pair[2];
+    struct post post = {0};
+    jg_loop_statistics before, after;
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, pair), 0);
+    int copy = dup(pair[0]);
+    post.transport = jg_datagram_from_fd(loop, pair[0], &post_protocol, &post);
+    ck_assert_int_eq(send(pair[1], "x", 1, 0), 1);
+    RUN_UNTIL(loop, post.datagrams == 1);
+    finish_post(loop, &post);
+    ck_assert_int_eq(send(pair[1], "y", 1, 0), 1);
+    jg_loop_get_statistics(loop, &before);
+    run_some(loop);
+    jg_loop_get_statistics(loop, &after);
+    ck_assert_uint_eq(after.completions, before.completions);
+    close(copy);
+    close(pair[1]);
+}
+
 static void check_multicast(int family, const char *text, unsigned interface)
 {
     jg_autoptr(jg_loop) loop = new_loop();

@@ -107,7 +107,7 @@ TEST(tls_tells_the_owner_when_the_handshake_is_over_and_then_what_comes)
     ck_assert_str_eq(jg_transport_tls_info(both.server.side.transport, JG_TLS_SERVER_NAME), "localhost");
     ck_assert_str_eq(jg_transport_tls_info(both.client.side.transport, JG_TLS_PEER_NAME), "CN=localhost");
     ck_assert_ptr_null(jg_transport_tls_info(both.client.side.transport, JG_TLS_RESUMED));
-    both.server.side.kept = malloc(100);
+    both.server.side.kept = calloc(1, 100);
     ck_assert_int_eq(jg_transport_write(both.client.side.transport, "hello", 5), 0);
     ck_assert_uint_eq(jg_transport_pending(both.client.side.transport), 5); /* it leaves when the turn ends */
     RUN_UNTIL(both.loop, both.server.side.received == 5);
@@ -297,6 +297,31 @@ TEST(tls_is_freed_with_the_loop_at_any_moment)
 }
 
 /* ---- TLS in callbacks ---- */
+
+static void echo_at_once(struct side *side, const char *data, size_t bytes)
+{
+    ck_assert_int_eq(jg_transport_write(side->transport, data, bytes), 0);
+    jg_transport_flush(side->transport);
+}
+
+TEST(tls_lets_the_owner_write_and_flush_in_callbacks)
+{
+    enum { COUNT = 100 * 20000 };
+    struct both both = {0};
+    open_both(&both, &side_protocol);
+    both.server.side.on_data = echo_at_once;
+    both.client.side.kept = malloc(COUNT);
+    shake_hands(&both);
+    char *data = pattern(COUNT);
+    for (size_t i = 0; i < 100; i++) {
+        ck_assert_int_eq(jg_transport_write(both.client.side.transport, data + i * 20000, 20000), 0);
+        jg_transport_flush(both.client.side.transport);
+    }
+    RUN_UNTIL(both.loop, both.client.side.received == COUNT);
+    check_pattern(both.client.side.kept, 0, COUNT);
+    free(data);
+    close_both(&both);
+}
 
 static void begin_on_data(struct side *side, const char *data, size_t bytes)
 {
