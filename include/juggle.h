@@ -7,11 +7,13 @@
  * entries list only further errors. Success leaves errno as it was.
  * - Bugs of the caller (awaiting twice, waiting outside jg_run, a stale handle) abort with one sentence on stderr.
  * - Seconds are double, sizes are bytes, text is NUL-terminated; what is not said to be owned is borrowed for the call.
- * - The zero value of a public struct is ready to use; fields marked private are the library's.
+ * - The zero value of a public struct is ready to use, except of a jg_queue and a jg_barrier, which have macros for
+ *   that: JG_QUEUE, JG_BARRIER. Fields marked private are the library's.
  * - A coroutine that needs no argument says `(void)arg;`. A compound literal among the arguments of a macro needs
  * parentheses of its own: jg_create_task(fn, (&(struct job){1, 2})).
  * - Options are designated initialisers after the arguments: jg_create_task(fn, arg, .name = "reader").
- *   The function with _with at its end takes them as a struct, for C++ and bindings.
+ *   Macros with options are for C only, also when none is given; C++ and bindings call the function with _with at its
+ *   end, which takes them as a struct (NULL: defaults).
  * - Tasks, streams and servers belong to the thread and to the jg_run that made them; no handle outlives it. */
 #ifndef JUGGLE_H
 #define JUGGLE_H

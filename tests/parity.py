@@ -93,23 +93,35 @@ def check(build, ran):
 # ---- Filling in ----
 
 @cache
-def bodies(source):
-    """The tests of a file with what they say."""
+def tests_of(source):
+    """The tests of a file, each with its text and that of the coroutines before it."""
     text = (ROOT / "tests" / source).read_text()
-    return re.findall(r"^TEST(?:_ABORTS)?\((\w+).*?\)\n\{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
+    ends = list(re.finditer(r"^\w*TEST\w*\((\w+).*?\)\n\{\n.*?^\}", text, re.MULTILINE | re.DOTALL))
+    starts = [0, *(match.end() for match in ends)]
+    return [(match[1], text[start:match.end()]) for start, match in zip(starts, ends)]
+
+
+@cache
+def home(functions):
+    """Where the functions are defined: pairs of floor and file."""
+    pattern = re.compile(rf"^\w[\w *]*\b({'|'.join(functions)})\(", re.MULTILINE)
+    return {(path.parent.name, path.stem) for path in (ROOT / "src").glob("*/*.c") if pattern.search(path.read_text())}
 
 
 def test_of(build, word, functions):
-    """The test that is most about it: says it, in a file of its name, and is not about misuse or bad days."""
+    """The test that is most about it: says it, stands on the floor and in the file of its name, is not about bad days."""
     best = (0, None)
+    homes = home(frozenset(functions))
     for path in sorted((ROOT / "tests").glob("*/*.c")):
         source = str(path.relative_to(ROOT / "tests"))
         if source.startswith(("programs/", "portable/")) or not (references(build, source) or set()) & functions:
             continue
-        topic = path.stem.rstrip("s") in word
-        for test, body in bodies(source):
-            said = bool(re.search(rf"\b{word}\b", body))
-            rank = 1 + 4 * said + 2 * topic - ("abort" in test or "memory" in test or "outside" in test)
+        floor = path.parent.name in {folder for folder, _ in homes}
+        topic = path.stem.rstrip("s") in word or path.stem in {stem for _, stem in homes}
+        for test, text in tests_of(source):
+            said = bool(re.search(rf"\b{word}\b", text))
+            bad = bool(re.search("abort|memory|outside|allocation|nomem", test))
+            rank = 1 + 4 * floor + 3 * said + 2 * topic - 2 * bad
             best = max(best, (rank, f"{source}: {test}"), key=lambda pair: pair[0])
     return best[1]
 

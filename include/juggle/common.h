@@ -37,8 +37,10 @@
 #define JG_OPTIONS(type, ...) (&(type){.size = sizeof(type), __VA_ARGS__})
 
 /* Binds an object to its scope: `jg_autoptr(jg_stream) s = jg_open_connection(...);` closes s however the block is
- * left. The waits of that clean-up are shielded from cancellation and deadlines for at most 1 second. */
-#define jg_autoptr(type) __attribute__((cleanup(type##_autoptr))) type *
+ * left. The waits of that clean-up are shielded from cancellation and deadlines for at most 1 second. It keeps errno
+ * and the error text, whatever fails in it: `return jg_fail(EPROTO, "no greeting")` arrives as it was said. So do all
+ * the scopes of this library: jg_autogroup, JG_LOCKED, JG_TIMEOUT... */
+#define jg_autoptr(type) __attribute__((cleanup(type##_autoptr), unused)) type *
 
 JG_BEGIN
 

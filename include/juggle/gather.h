@@ -17,8 +17,8 @@ JG_BEGIN
 typedef struct jg_gather_options {
     size_t size;
     int *results; /* an int for each task: what it returned, or its negated errno; NULL: not wanted */
-    bool all;     /* a failure cancels nothing and is no failure of gather's: look at the results. asyncio:
-                     return_exceptions */
+    bool all;     /* a failure cancels nothing and is no failure of gather's: look at the results; what
+                     jg_error_text had to say of them is lost. asyncio: return_exceptions */
 } jg_gather_options;
 
 /* The same for an array, with options. */

@@ -24,6 +24,9 @@ typedef struct jg_group {
  * Declare it after what its children use: C cleans up in reverse order. */
 #define jg_autogroup __attribute__((cleanup(jg_group_autoptr))) jg_group
 
+/* Workers of a group that share a jg_queue: one that fails calls jg_queue_shutdown(&jobs, .immediate = true) first, or
+ * who waits in jg_queue_join or jg_queue_put waits for ever, since the group's failure shows only in jg_group_wait. */
+
 /* Starts fn(arg) as a child; the options are those of jg_create_task. Never waits.
  * Returns 0; -1 with ENOMEM, EINVAL; the failure sticks, cancels the rest, and is what jg_group_wait returns. In a
  * group that is cancelled the child starts cancelled. Other than in asyncio, a failing child does not interrupt the
@@ -39,7 +42,8 @@ JG_API int jg_group_start_with(jg_group *group, jg_coroutine fn, void *arg, cons
 JG_API int jg_group_wait(jg_group *group) JG_MUST_USE;
 
 /* Waits for the next child to end and hands it out: *result (if not NULL) gets what it returned or its negated errno,
- * *arg (if not NULL) the argument it was started with. From the first call on, a child's failure no longer cancels the
+ * *arg (if not NULL) the argument it was started with; of one that failed, errno and jg_error_text are left as that
+ * child's, although the call returns 1. From the first call on, a child's failure no longer cancels the
  * rest: the caller decides. (A failure before that call does.) A child that was cancelled is handed out too. Returns 1;
  * 0 when there are no more; -1 with ECANCELED, ETIMEDOUT, nothing handed out and the children left running. asyncio:
  * as_completed. */

@@ -7,8 +7,11 @@
 
 #include <juggle/task.h>
 #include <netdb.h>
+#include <sys/socket.h>
 
 JG_BEGIN
+
+struct addrinfo; /* netdb.h has it only beyond -std=c11 */
 
 /* As getaddrinfo(3): the addresses of host (NULL: this machine, or with AI_PASSIVE any address) for service (a name or
  * a port; NULL: port 0), narrowed down by hints (NULL: none). Sets *result, to be freed with freeaddrinfo(3); on

@@ -1,8 +1,8 @@
 /* Queues between the tasks of one thread, for elements of any type, copied by value. asyncio's counterparts: Queue,
  * LifoQueue, PriorityQueue. Between threads see channel.h; for several queues at once, select.h.
  *
- * A queue is a struct of the caller's, initialised by one of the macros, also statically and before jg_run; it stays
- * where it is while somebody waits. Calls that don't wait may also be made by callbacks of the loop. Who waits is
+ * A queue is a struct of the caller's, initialised by one of the macros, also statically and before jg_run (calls that
+ * put or get abort when it was only made zero); it stays where it is while somebody waits. Calls that don't wait may also be made by callbacks of the loop. Who waits is
  * served in the order of arrival: an element goes straight to the first who waits for one (also in a LIFO or priority
  * queue, which is empty then), so nobody who comes later gets it first. A task that is interrupted while it waits
  * leaves its element, or itself, out of the queue; one that is woken and interrupted in the same turn has put or got
@@ -44,8 +44,13 @@ typedef struct jg_queue {
 #define JG_LIFO_QUEUE(type, capacity) JG_QUEUE_OF(type, capacity, 1, NULL)
 #define JG_PRIORITY_QUEUE(type, capacity, compare) JG_QUEUE_OF(type, capacity, 2, compare)
 /* clang-format off */
+#ifdef __cplusplus
+#define JG_CAPACITY(capacity) static_cast<size_t>(capacity)
+#else
+#define JG_CAPACITY(capacity) (size_t)(capacity)
+#endif
 #define JG_QUEUE_OF(type, capacity, kind, compare) \
-    {sizeof(type), (size_t)(capacity), compare, kind, false, 0, 0, 0, 0, NULL, NULL, 0, \
+    {sizeof(type), JG_CAPACITY(capacity), compare, kind, false, 0, 0, 0, 0, NULL, NULL, 0, \
      {NULL, NULL}, {NULL, NULL}, {NULL, NULL}, {NULL, NULL, NULL, NULL}}
 /* clang-format on */
 

@@ -22,7 +22,10 @@ typedef struct jg_case {
     int result; /* after jg_select, of the case that happened: 0, or the events; a negated errno if it failed */
     int kind;   /* private, like the rest */
     void *object;
-    void *element;
+    union {
+        void *got;
+        const void *put;
+    } element;
     double seconds;
     int fd;
     short events;
@@ -77,52 +80,66 @@ enum jg_case_kind {
     JG_CASE_AT
 };
 
-static inline jg_case jg_case_of(int kind, void *object, void *element)
+static inline jg_case jg_case_of(int kind, void *object)
 {
     jg_case made;
     made.result = 0;
     made.kind = kind;
     made.object = object;
-    made.element = element;
+    made.element.got = NULL;
     made.seconds = 0;
     made.fd = -1;
     made.events = 0;
     return made;
 }
 
+static inline jg_case jg_case_getting(int kind, void *object, void *element)
+{
+    jg_case made = jg_case_of(kind, object);
+    made.element.got = element;
+    return made;
+}
+
+static inline jg_case jg_case_putting(int kind, void *object, const void *element)
+{
+    jg_case made = jg_case_of(kind, object);
+    made.element.put = element;
+    return made;
+}
+
 static inline jg_case jg_case_get(jg_queue *queue, void *element)
 {
-    return jg_case_of(JG_CASE_GET, queue, element);
+    return jg_case_getting(JG_CASE_GET, queue, element);
 }
 
 static inline jg_case jg_case_put(jg_queue *queue, const void *element)
 {
-    return jg_case_of(JG_CASE_PUT, queue, (void *)element);
+    return jg_case_putting(JG_CASE_PUT, queue, element);
 }
 
 static inline jg_case jg_case_take(jg_channel *channel, void *element)
 {
-    return jg_case_of(JG_CASE_TAKE, channel, element);
+    return jg_case_getting(JG_CASE_TAKE, channel, element);
 }
 
 static inline jg_case jg_case_give(jg_channel *channel, const void *element)
 {
-    return jg_case_of(JG_CASE_GIVE, channel, (void *)element);
+    return jg_case_putting(JG_CASE_GIVE, channel, element);
 }
 
 static inline jg_case jg_case_done(jg_task *task)
 {
-    return jg_case_of(JG_CASE_DONE, task, NULL);
+    return jg_case_of(JG_CASE_DONE, task);
 }
 
 static inline jg_case jg_case_on(jg_event *event)
 {
-    return jg_case_of(JG_CASE_ON, event, NULL);
+    return jg_case_of(JG_CASE_ON, event);
 }
 
 static inline jg_case jg_case_ready(int fd, short events)
 {
-    jg_case made = jg_case_of(JG_CASE_READY, NULL, NULL);
+    jg_case made = jg_case_of(JG_CASE_READY, NULL);
     made.fd = fd;
     made.events = events;
     return made;
@@ -130,14 +147,14 @@ static inline jg_case jg_case_ready(int fd, short events)
 
 static inline jg_case jg_case_after(double seconds)
 {
-    jg_case made = jg_case_of(JG_CASE_AFTER, NULL, NULL);
+    jg_case made = jg_case_of(JG_CASE_AFTER, NULL);
     made.seconds = seconds;
     return made;
 }
 
 static inline jg_case jg_case_at(double when)
 {
-    jg_case made = jg_case_of(JG_CASE_AT, NULL, NULL);
+    jg_case made = jg_case_of(JG_CASE_AT, NULL);
     made.seconds = when;
     return made;
 }

@@ -13,7 +13,8 @@ typedef struct jg_server jg_server;
  * handler returns, unless the handler or another task has closed or aborted it; to reset instead of closing, jg_abort
  * it. When the server closes, handlers that are left are cancelled: their waits fail. One that wants to say good-bye
  * does so under JG_SHIELD(name, seconds). A handler that fails ends its stream as one that succeeds. A failure (-1)
- * goes to the error handler. */
+ * goes to the error handler; one with EBADF of a handler whose stream another task has closed or aborted goes there as
+ * ECANCELED, which the default one leaves out. */
 typedef int (*jg_connection_handler)(jg_stream *client, void *arg);
 
 typedef struct jg_server_options {
@@ -65,7 +66,8 @@ JG_API int jg_serve_forever(jg_server *server);
 JG_API void jg_server_stop(jg_server *server);
 
 /* Stops accepting, lets the handlers finish for the grace period, cancels and waits for those that are left, and frees
- * the server. Interrupted, the grace period ends. Aborts in a handler of this server and in the tasks that one created:
+ * the server. A handler that returns within the grace period closes its stream, which may linger for a second more, as
+ * with jg_close. Clients that keep idle connections open use up all of it: jg_server_close_clients ends those. Interrupted, the grace period ends. Aborts in a handler of this server and in the tasks that one created:
  * it would wait for itself; see jg_server_stop. Accepts NULL, preserves errno. Waits. asyncio: close and wait_closed.
  */
 JG_API void jg_server_close(jg_server *server);

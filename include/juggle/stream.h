@@ -104,7 +104,8 @@ JG_API int jg_printf(jg_stream *stream, const char *format, ...) JG_PRINTF(2, 3)
 JG_API int jg_vprintf(jg_stream *stream, const char *format, va_list arguments) JG_PRINTF(2, 0);
 
 /* Takes all without waiting, or nothing: EAGAIN when that would exceed the high-water mark although the kernel was
- * given what it takes, EPIPE, ENOMEM. For broadcasts: who gets EAGAIN is too slow. Never waits. */
+ * given what it takes, EPIPE, ENOMEM. For broadcasts: who gets EAGAIN is too slow. A stream that is aborted for that must
+ * not be written to any more: take it off the list of receivers first, then call jg_abort. Never waits. */
 JG_API int jg_try_write(jg_stream *stream, const void *data, size_t bytes) JG_MUST_USE;
 
 /* Waits until not more than the low-water mark is queued. Returns 0; -1 as jg_write. asyncio: drain. */
@@ -140,10 +141,11 @@ JG_API ssize_t jg_splice(jg_stream *from, jg_stream *to, size_t count);
 /* Sends what is queued, waiting within the task's deadlines, shuts down writing, discards what still comes in the
  * background for at most 1 second and 1 MiB (else unread input makes the kernel reset the connection and the peer loses
  * the end of the answer), and frees the stream. Tasks that wait on it are woken with EBADF and have left it when this
- * returns. Interrupted, it resets the connection. Accepts NULL, preserves errno. Waits. Returns 0; -1 with the error
- * that kept queued data from being sent, with errno set: the stream is gone all the same. asyncio: close and
- * wait_closed. */
+ * returns. Interrupted, it resets the connection. Accepts NULL. Waits. Returns 0, and errno is as it was; -1 with the
+ * errno of why queued data was not sent: the stream is gone all the same. asyncio: close and wait_closed. */
 JG_API int jg_close(jg_stream *stream);
+
+/* What jg_autoptr(jg_stream) calls: jg_close, whose failure is not told; errno and the error text stay. */
 JG_API void jg_stream_autoptr(jg_stream **stream);
 
 /* Drops what is queued, resets the connection, wakes tasks that wait on it with EBADF and frees the stream once they

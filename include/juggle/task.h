@@ -18,7 +18,7 @@ JG_BEGIN
 typedef int (*jg_coroutine)(void *arg);
 
 /* A handle of a task: not a pointer to be looked through, but compared with NULL. It carries a generation; using it
- * after it was consumed aborts with a sentence. */
+ * after it was consumed aborts with a sentence, except by jg_cancel. */
 typedef struct jg_task jg_task;
 
 /* ---- Running ---- */
@@ -36,7 +36,8 @@ typedef struct jg_run_options {
  * for, streams that linger (see jg_close) are given their second unless SIGINT came, the loop is closed, and main's
  * result is returned, with its errno and error text. SIGINT, where its disposition is the default, cancels main; if
  * main then ends with ECANCELED, jg_run returns -1 with EINTR. A second SIGINT, a tenth of a second later or more,
- * kills the process, even when the loop is stuck. A coroutine that ignores the failures of its waits runs on to its
+ * kills the process, even when the loop is stuck. SIGTERM is left alone: see jg_watch_signals (signal.h), and
+ * jg_run_workers, which takes it as well. A coroutine that ignores the failures of its waits runs on to its
  * end, and jg_run returns what it returns. SIGPIPE is ignored from the first run on where it was at its default. Blocks
  * the thread. One run a thread at a time; several threads may run one each. Returns -1 with ENOMEM, EMFILE, ENFILE,
  * ENOTSUP when the loop can't be made. asyncio: run, Runner. */
@@ -112,8 +113,9 @@ JG_API int jg_wait_for(jg_task *task, double seconds) JG_MUST_USE;
 JG_API void jg_detach(jg_task *task);
 
 /* Asks the task to end: from now on each of its waits fails with ECANCELED, the present one included. Never waits,
- * never kills. Does nothing if the task has ended or is cancelled already; NULL is ignored. Any task of the loop may
- * ask, itself included. asyncio: Task.cancel. */
+ * never kills. Does nothing if the task has ended or is cancelled already, also if it is gone: awaited, or ended after
+ * jg_detach (the generation in the handle tells, within one jg_run); NULL is ignored. Any task of the loop may ask,
+ * itself included. asyncio: Task.cancel. */
 JG_API void jg_cancel(jg_task *task);
 
 /* Takes that back: from now on the task's waits work again; a wait that was interrupted already stays so. Returns

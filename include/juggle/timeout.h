@@ -21,7 +21,7 @@ typedef struct jg_timeout {
  * was never entered. Clean-up by jg_autoptr is shielded from deadlines for at most 1 second, by jg_autogroup until the
  * children have ended. */
 
-/* Declares a deadline, `seconds` from now or at `when` on jg_loop_time, that holds to the end of the block: every wait
+/* Declares a deadline, `seconds` from now or at `when` on jg_time, that holds to the end of the block: every wait
  * in it fails with ETIMEDOUT once it has passed. 0 or less: at the first wait. Infinity: never. Blocks nest; the nearer
  * deadline wins. Never waits, allocates nothing. asyncio: timeout, timeout_at. */
 #define JG_TIMEOUT(name, seconds)                               \
@@ -41,12 +41,12 @@ typedef struct jg_timeout {
 /* Has this very deadline passed? Tells whose ETIMEDOUT it was. asyncio: Timeout.expired. */
 JG_API bool jg_timeout_expired(const jg_timeout *timeout);
 
-/* Moves the deadline, of this task or of another one that is still inside the scope, to `when` on jg_loop_time; one
+/* Moves the deadline, of this task or of another one that is still inside the scope, to `when` on jg_time; one
  * that has expired comes back to life. asyncio: Timeout.reschedule.
  */
 JG_API void jg_timeout_reschedule(jg_timeout *timeout, double when);
 
-/* When it expires, on jg_loop_time; infinity for never. asyncio: Timeout.when. */
+/* When it expires, on jg_time; infinity for never. asyncio: Timeout.when. */
 JG_API double jg_timeout_when(const jg_timeout *timeout);
 
 /* What the macros call. They must be entered and left in the order of a stack, in the same task, or abort. */

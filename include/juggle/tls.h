@@ -102,11 +102,11 @@ typedef struct jg_start_tls_options {
  * it is the server is said by `tls`. What the peer sends after its consent belongs to TLS, so nothing may wait between
  * the read that brought the consent, or the write that gives it (which need not be flushed), and this call: bytes that
  * were received and are not read yet are EPROTO, nothing happens then. Writes by other tasks wait for the handshake.
- * Waits. Returns 0; -1 with ETIMEDOUT     handshake_timeout is over, or a deadline EKEYREJECTED  the peer's
- * certificate: jg_error_text says whether the name is wrong, it has expired, is self-signed, its issuer is unknown, or
- * what else EPROTO        the peer does not speak TLS, shares no version or cipher, or has refused: its alert is in the
- * text ECONNRESET    it closed the connection; EPIPE: it was lost before EINVAL        no server_hostname; EBADF,
- * ENOMEM, ECANCELED. After a failure other than EINVAL, and than EPROTO for bytes that were not read, only closing is
+ * Waits. Returns 0; -1 with ETIMEDOUT (handshake_timeout is over, or a deadline); EKEYREJECTED (the peer's certificate:
+ * jg_error_text says whether the name is wrong, it has expired, is self-signed, its issuer is unknown, or what else);
+ * EPROTO (the peer does not speak TLS, shares no version or cipher, or has refused: its alert is in the text);
+ * ECONNRESET (it closed the connection); EPIPE (the connection was lost before); EINVAL (no server_hostname); EBADF
+ * (closed meanwhile, or not open for both reading and writing); ENOMEM, ECANCELED. After a failure other than EINVAL, and than EPROTO for bytes that were not read, only closing is
  * left. The names of jg_open_connection fail with the same. asyncio: StreamWriter.start_tls. */
 #define jg_start_tls(stream, tls, ...) jg_start_tls_with(stream, tls, JG_OPTIONS(jg_start_tls_options, __VA_ARGS__))
 JG_API int jg_start_tls_with(jg_stream *stream, jg_tls *tls, const jg_start_tls_options *options) JG_MUST_USE;

@@ -16,6 +16,7 @@ typedef struct jg_workers_options {
     const char *name;   /* of the main tasks and threads, which get their index behind it; default "worker" */
     size_t stack_size;  /* of the main tasks, bytes; 0: 192 KiB */
     int *failed;        /* gets the index of the worker that failed first, or -1 */
+    const char *function; /* private: set by the macro, as in jg_task_options */
 } jg_workers_options;
 
 /* Runs fn(arg) in several threads, in a jg_run of its own each, until all of them have ended. Servers of the workers
@@ -30,7 +31,9 @@ typedef struct jg_workers_options {
  * ECANCELED, the call returns -1 with EINTR when all have ended. A second one, a tenth of a second later or more, kills
  * the process, even when a loop is stuck. EINVAL for more than 4,096 workers; ENOMEM. Blocks the thread; aborts inside
  * of jg_run and of a loop. Returns 0 when no main has failed. */
-#define jg_run_workers(fn, arg, ...) jg_run_workers_with(fn, arg, JG_OPTIONS(jg_workers_options, __VA_ARGS__))
+#define jg_run_workers(fn, arg, ...) \
+    jg_run_workers_with(fn, arg,     \
+                        &(jg_workers_options){.size = sizeof(jg_workers_options), JG_TASK_NAME(#fn) __VA_ARGS__})
 JG_API int jg_run_workers_with(jg_coroutine fn, void *arg, const jg_workers_options *options);
 
 /* The index of this thread's worker, from 0, and how many there are. Outside of workers 0 and 1, so that a coroutine

@@ -144,7 +144,7 @@ static void wait_for_the_thread(const struct jg__uring *uring)
 
 static void check_for_close(int result)
 {
-    if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY)
+    if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY && result != -ETIME)
         jg__die("jg_loop_close: io_uring: %s", strerror(-result));
 }
 
@@ -157,7 +157,23 @@ static void submit_all(struct jg__uring *uring)
     }
 }
 
-/* The memory of the operations is the kernel's until each has completed. */
+static void submit_cancel(struct jg__uring *uring)
+{
+    struct io_uring_sqe *slot = io_uring_get_sqe(&uring->io);
+    io_uring_prep_cancel(slot, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
+    io_uring_sqe_set_data(slot, NULL);
+    submit_all(uring);
+}
+
+static int wait_a_little(struct jg__uring *uring)
+{
+    struct __kernel_timespec limit = {.tv_nsec = 1000 * 1000};
+    struct io_uring_cqe *completion;
+    return io_uring_submit_and_wait_timeout(&uring->io, &completion, 1, &limit, NULL);
+}
+
+/* The memory of the operations is the kernel's until each has completed. A send that is just being handed to a thread
+ * of the kernel's is missed by a cancellation, and waits there for a peer that may never read: so it is asked again. */
 static void cancel_everything(struct jg__uring *uring)
 {
     if (uring->thread != gettid()) {
@@ -166,15 +182,15 @@ static void cancel_everything(struct jg__uring *uring)
         return;
     }
     submit_all(uring);
-    struct io_uring_sqe *slot = io_uring_get_sqe(&uring->io);
-    io_uring_prep_cancel(slot, NULL, IORING_ASYNC_CANCEL_ANY | IORING_ASYNC_CANCEL_ALL);
-    io_uring_sqe_set_data(slot, NULL);
-    submit_all(uring);
+    submit_cancel(uring);
     for (; !jg__queue_empty(&uring->quick); uring->in_kernel--) /* done, without a completion */
         jg__queue_remove(uring->quick.next);
     while (uring->in_kernel) {
-        check_for_close(io_uring_submit_and_wait(&uring->io, 1));
+        int result = wait_a_little(uring);
+        check_for_close(result);
         reap_the_last(uring);
+        if (result == -ETIME)
+            submit_cancel(uring);
     }
 }
 

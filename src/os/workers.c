@@ -110,8 +110,15 @@ static void *work(void *arg)
     pthread_setname_np(pthread_self(), name);
     if (crew->options.pin)
         pin((unsigned)worker->index);
-    worker->result = jg_run(run_main, worker, .poller = crew->options.poller, .name = name,
-                            .stack_size = crew->options.stack_size, .no_sigint = true);
+    jg_run_options options = {
+        .size = sizeof options,
+        .poller = crew->options.poller,
+        .name = name,
+        .stack_size = crew->options.stack_size,
+        .no_sigint = true,
+        .function = crew->options.function,
+    };
+    worker->result = jg_run_with(run_main, worker, &options);
     if (worker->result < 0)
         note_failure(worker);
     jg_call_soon_threadsafe(crew->loop, &worker->ended);

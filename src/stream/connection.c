@@ -18,6 +18,7 @@ struct connection {
     struct jg__stream *stream; /* as long as the handle is valid */
     jg_stream *handle;
     struct jg__task *task;
+    struct jg__served served;
 };
 
 static struct connection *connection_at(struct jg__list *node)
@@ -61,11 +62,24 @@ static bool shake_hands(struct jg__server *server, struct jg__stream *stream)
     return false;
 }
 
-/* Runs the handler and closes its stream; sets errno for -1. */
-static int handle(struct jg__server *server, struct jg__stream *stream)
+/* Who ends the work of another one has no need to hear that it did not get to its end. */
+static int ended_by_others(const struct connection *connection, int error)
 {
-    jg_stream *client = jg__stream_handle(stream);
+    if (error != EBADF || !connection->served.taken)
+        return error;
+    jg_fail(ECANCELED, "%s", jg_error_text());
+    return ECANCELED;
+}
+
+/* Runs the handler and closes its stream; sets errno for -1. */
+static int handle(struct connection *connection)
+{
+    struct jg__server *server = connection->server;
+    struct jg__stream *stream = connection->stream;
+    jg_stream *client = connection->handle;
     int result = server->handler(client, server->arg), error = errno;
+    if (result < 0)
+        error = ended_by_others(connection, error);
     int unsent = jg__stream_behind(client) ? jg__stream_close(stream, LAST_FLUSH) : 0;
     errno = result >= 0 && unsent ? unsent : error;
     return result >= 0 && unsent ? -1 : result;
@@ -75,7 +89,7 @@ static int serve(void *arg)
 {
     struct connection *connection = arg;
     struct jg__server *server = connection->server;
-    int result = shake_hands(server, connection->stream) ? handle(server, connection->stream) : 0, error = errno;
+    int result = shake_hands(server, connection->stream) ? handle(connection) : 0, error = errno;
     jg__list_remove(&connection->node);
     connection_ended(server);
     errno = error;
@@ -100,6 +114,8 @@ static int start_serving(struct jg__server *server, struct jg__stream *stream)
         task->values = jg__context_share(server->values);
     struct connection *connection = (struct connection *)(void *)jg__task_copy(task);
     connection->task = task;
+    connection->served.task = task;
+    stream->served = &connection->served;
     jg__list_append(&server->connections, &connection->node);
     server->connection_count++;
     return 0;

@@ -151,6 +151,8 @@ void jg__stream_put_back(struct jg__stream *stream)
 
 void jg__stream_retire(struct jg__stream *stream)
 {
+    if (stream->served && stream->served->task != jg__here.task)
+        stream->served->taken = true;
     jg__pool_retire(&stream->pooled);
     stream->closed = true;
     free_if_unused(stream);

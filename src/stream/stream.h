@@ -18,6 +18,12 @@ struct jg__handshake;
 struct jg__input;
 struct jg__race;
 
+/* The task that serves a connection of a server. */
+struct jg__served {
+    const struct jg__task *task;
+    bool taken; /* another task has closed or aborted its stream */
+};
+
 /* The task that reads; on its stack. What comes goes straight to `memory`; without it, to the stream's own buffer. */
 struct jg__reader {
     struct jg__wait wait;
@@ -41,6 +47,7 @@ struct jg__stream {
     double read_limit, write_limit;  /* seconds that a call may wait; 0: no limit */
     char *names;                     /* of the peer and of this end, once asked for */
     struct jg__handshake *handshake; /* the task that waits for TLS, or NULL */
+    struct jg__served *served;       /* by a server, until it is closed; or NULL */
     union {
         struct { /* while it is `connecting` */
             struct jg__race *race;

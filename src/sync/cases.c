@@ -30,7 +30,7 @@ static const struct jg__standing standing = {claim_place, wake_place};
 static void enter_line(struct jg__entry *entry, void *line[2])
 {
     entry->visitor.place.wait.call = "jg_select";
-    entry->visitor.place.element = jg__case_of(entry)->element;
+    entry->visitor.place.element = jg__case_of(entry)->element.got; /* what is put is only read */
     entry->visitor.place.standing = &standing;
     jg__line_append(line, &entry->visitor.place);
 }
@@ -49,7 +49,7 @@ static int look_at_get(const jg_case *wanted, const struct jg__selection *select
 
 static int get(const jg_case *wanted)
 {
-    return jg__try_get(wanted->object, wanted->element);
+    return jg__try_get(wanted->object, wanted->element.got);
 }
 
 static void enter_getters(struct jg__entry *entry)
@@ -65,7 +65,7 @@ static int look_at_put(const jg_case *wanted, const struct jg__selection *select
 
 static int put(const jg_case *wanted)
 {
-    return jg__try_put(wanted->object, wanted->element);
+    return jg__try_put(wanted->object, wanted->element.put);
 }
 
 static void enter_putters(struct jg__entry *entry)
@@ -124,13 +124,14 @@ static bool could_happen(const jg_case *wanted)
 static int happen_locked(const jg_case *wanted)
 {
     jg_channel *channel = wanted->object;
-    return takes(wanted) ? jg__try_get(&channel->queue, wanted->element)
-                         : jg__try_put(&channel->queue, wanted->element);
+    return takes(wanted) ? jg__try_get(&channel->queue, wanted->element.got)
+                         : jg__try_put(&channel->queue, wanted->element.put);
 }
 
 static int look_at_channel(const jg_case *wanted, const struct jg__selection *selection)
 {
     (void)selection;
+    jg__refuse_null(wanted->object, "jg_select", "channel");
     jg__channel_lock(wanted->object);
     bool could = could_happen(wanted);
     jg__channel_unlock(wanted->object);
@@ -148,7 +149,7 @@ static int happen_in_channel(const jg_case *wanted)
 static void visit(struct jg__entry *entry, jg_channel *channel)
 {
     entry->visitor.channel = channel;
-    entry->visitor.place.element = jg__case_of(entry)->element;
+    entry->visitor.place.element = jg__case_of(entry)->element.got; /* what is put is only read */
     entry->visitor.place.standing = &visiting;
     jg__visit(&entry->visitor, takes(jg__case_of(entry)) ? channel->queue.getters : channel->queue.putters);
 }

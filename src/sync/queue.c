@@ -5,6 +5,11 @@
 
 /* ---- Without waiting ---- */
 
+void jg__refuse_queue(void)
+{
+    jg__die("a jg_queue whose elements have no size: it must be initialised, by JG_QUEUE(type, capacity) or the like");
+}
+
 /* The queue has an element less: the first who waits to put one can. */
 static void refill(jg_queue *queue)
 {
@@ -20,6 +25,7 @@ static void refill(jg_queue *queue)
 static int get_from_putter(jg_queue *queue, void *element)
 {
     struct jg__place *putter = jg__line_next(queue->putters);
+    jg__check_queue(queue);
     if (!putter)
         return queue->shut_down ? -EPIPE : -EAGAIN;
     jg__element_copy(queue, element, putter->element);
@@ -40,11 +46,13 @@ int jg__try_get(jg_queue *queue, void *element)
 
 bool jg__could_put(const jg_queue *queue)
 {
+    jg__check_queue(queue);
     return queue->shut_down || queue->size < queue->capacity || !jg__line_empty(queue->getters);
 }
 
 bool jg__could_get(const jg_queue *queue)
 {
+    jg__check_queue(queue);
     return queue->shut_down || queue->size > 0 || !jg__line_empty(queue->putters);
 }
 

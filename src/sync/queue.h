@@ -7,6 +7,14 @@
 
 #pragma GCC visibility push(hidden)
 
+/* A queue that nobody initialised would fail, or wait, for ever: so where a call would have to wait, it aborts. */
+_Noreturn void jg__refuse_queue(void);
+static inline void jg__check_queue(const jg_queue *queue)
+{
+    if (JG__UNLIKELY(queue->element_size == 0))
+        jg__refuse_queue();
+}
+
 /* Puts or gets an element, and serves who waits for that: 0, -EPIPE, -ENOMEM, or -EAGAIN when it would have to wait. */
 static inline int jg__try_put(jg_queue *queue, const void *element)
 {
@@ -19,8 +27,10 @@ static inline int jg__try_put(jg_queue *queue, const void *element)
         jg__place_wake(getter, 0);
         return 0;
     }
-    if (queue->size >= queue->capacity)
+    if (queue->size >= queue->capacity) {
+        jg__check_queue(queue);
         return -EAGAIN;
+    }
     if (jg__elements_reserve(queue) < 0)
         return -ENOMEM;
     jg__elements_add(queue, element);

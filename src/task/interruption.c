@@ -90,8 +90,13 @@ void jg__cancel(struct jg__task *task)
 
 void jg_cancel(jg_task *task)
 {
-    if (task)
-        jg__cancel(jg__task_of(task, "jg_cancel"));
+    if (!task)
+        return;
+    if (!jg__here.scheduler)
+        jg__refuse_handle(task, "jg_cancel");
+    struct jg__task *found = jg__task_behind(task);
+    if (found)
+        jg__cancel(found);
 }
 
 bool jg_uncancel(jg_task *handle)

@@ -201,15 +201,22 @@ static inline struct jg__task *jg__running_to_wait(const char *call)
     return JG__LIKELY(task && task->interrupted >= 0) ? task : jg__running_not_plainly(call);
 }
 
-/* The task behind a handle; aborts with a sentence that names the call when the handle is NULL or stale. */
-_Noreturn void jg__refuse_handle(const jg_task *handle, const char *call);
-static inline struct jg__task *jg__task_of(const jg_task *handle, const char *call)
+/* The task behind a handle, NULL for one that is stale. The memory of tasks stays for as long as their jg_run. */
+static inline struct jg__task *jg__task_behind(const jg_task *handle)
 {
     uint64_t bits = (uintptr_t)handle;
     uint64_t address = bits & ((UINT64_C(1) << JG__ADDRESS_BITS) - 1) & ~UINT64_C(63);
     uint64_t generation = bits >> JG__ADDRESS_BITS << JG__GENERATION_LOW | (bits & 63);
     struct jg__task *task = (struct jg__task *)(uintptr_t)address; // NOLINT(performance-no-int-to-ptr)
-    if (JG__UNLIKELY(!handle || !jg__here.scheduler || task->generation != generation))
+    return JG__LIKELY(task->generation == generation) ? task : NULL;
+}
+
+/* The same, but aborts with a sentence that names the call when the handle is NULL or stale. */
+_Noreturn void jg__refuse_handle(const jg_task *handle, const char *call);
+static inline struct jg__task *jg__task_of(const jg_task *handle, const char *call)
+{
+    struct jg__task *task = JG__LIKELY(handle && jg__here.scheduler) ? jg__task_behind(handle) : NULL;
+    if (JG__UNLIKELY(!task))
         jg__refuse_handle(handle, call);
     return task;
 }

@@ -164,7 +164,7 @@ class Tasks(gdb.Command):
             cancelled = ", cancelled" if task["cancelled"] else ""
             entry = str(task["fn"]).partition("<")[2].rstrip(">") or str(task["fn"])
             print(f"{int(task.address):#x}  {name_of(task):<31}  {entry}  {state_of(task, running, names)}{cancelled}")
-        print(f"{len(tasks)} tasks")
+        print(f"{len(tasks)} task{'' if len(tasks) == 1 else 's'}")
 
 
 class Backtrace(gdb.Command):

@@ -67,8 +67,8 @@ static void explain(const struct snapshot *snapshot, bool backtrace)
 
 static void print_run(const struct snapshot *snapshot, const struct run *run, bool backtrace)
 {
-    printf("thread %d of process %d, %s, %zu tasks:\n", (int)run->thread, (int)snapshot->process->pid, run->poller,
-           run->count);
+    printf("thread %d of process %d, %s, %zu task%s:\n", (int)run->thread, (int)snapshot->process->pid, run->poller,
+           run->count, run->count == 1 ? "" : "s");
     for (size_t i = 0; i < run->count; i++) {
         const struct task *task = &run->tasks[i];
         int indent = task->depth * INDENT < INDENT_MOST ? task->depth * INDENT : INDENT_MOST;
