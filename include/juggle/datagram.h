@@ -70,7 +70,7 @@ JG_API jg_endpoint *jg_endpoint_from_fd_with(int fd, const jg_endpoint_options *
 JG_API ssize_t jg_recvfrom(jg_endpoint *endpoint, void *buffer, size_t size, struct sockaddr *address,
                            socklen_t *length) JG_MUST_USE;
 
-/* How many bytes of the datagram that jg_recvfrom handed out last on this endpoint did not fit; 0: it was whole. Ask
+/* How many bytes of the datagram that jg_recvfrom returned last on this endpoint did not fit; 0: it was whole. Ask
  * before the next wait. Never waits. POSIX: MSG_TRUNC. */
 JG_API size_t jg_endpoint_truncated(const jg_endpoint *endpoint);
 
@@ -92,9 +92,9 @@ JG_API int jg_sendto(jg_endpoint *endpoint, const void *data, size_t bytes, cons
 JG_API int jg_endpoint_flush(jg_endpoint *endpoint);
 
 /* Sends what is queued within the task's deadlines, and frees the endpoint. Tasks that wait on it are woken with EBADF
- * and have left when this returns; its address is free again. Interrupted, what is queued is dropped. Accepts NULL,
- * preserves errno. Waits. Returns 0; -1 with ECANCELED, ETIMEDOUT when something was dropped, or the error of what was
- * sent, as told for jg_sendto, with errno set: the endpoint is gone all the same. asyncio: DatagramTransport.close. */
+ * and have left when this returns; its address is free again. Interrupted, what is queued is dropped. Accepts NULL.
+ * Waits. Returns 0, and errno is as it was; -1 with ECANCELED, ETIMEDOUT when something was dropped, or the error of
+ * what was sent, as told for jg_sendto: the endpoint is gone all the same. asyncio: DatagramTransport.close. */
 JG_API int jg_endpoint_close(jg_endpoint *endpoint);
 JG_API void jg_endpoint_autoptr(jg_endpoint **endpoint);
 

@@ -121,19 +121,20 @@ JG_API const char *jg_process_status_text(jg_process *process);
 /* Its number, also after its end, when another process may have got it. asyncio: Process.pid. */
 JG_API pid_t jg_process_pid(const jg_process *process);
 
-/* Sends it a signal: any, SIGTERM, SIGKILL. Hits the child alone, neither another process nor those that it has started,
- * even where it leads a group: that one is signalled by kill(-jg_process_pid(process), SIGTERM). Never wait. Return 0; -1 with ESRCH (its end
- * is known), EPERM (it has become another user's), EINVAL (no such signal). asyncio: send_signal, terminate, kill. */
+/* Sends it a signal: any, SIGTERM, SIGKILL. Hits the child alone, neither another process nor those that it has
+ * started, even where it leads a group: that one is signalled by kill(-jg_process_pid(process), SIGTERM). Never wait.
+ * Return 0; -1 with ESRCH (its end is known), EPERM (it has become another user's), EINVAL (no such signal). asyncio:
+ * send_signal, terminate, kill. */
 JG_API int jg_process_send_signal(jg_process *process, int signal_number);
 JG_API int jg_process_terminate(jg_process *process);
 JG_API int jg_process_kill(jg_process *process);
 
 /* Closes its streams, dropping what was not sent, and makes sure that it has ended: SIGTERM, the grace period, SIGKILL;
- * with a group or session of its own all of that group, as long as the child, which leads it, has not ended: after its
- * end the group's number may be another's, so who outlives it is left alone, unless it ends during this call. Waits until it was reaped; interrupted, the grace period ends;
- * bound to a scope by jg_autoptr, it is shielded for the grace period. Tasks that wait for it learn how it ended, those
- * that communicate fail with EBADF. Then frees the process. Accepts NULL, preserves errno. What is left when jg_run
- * ends is killed and reaped. asyncio: the transport's close. */
+ * with a group or session of its own all of that group. Of a child that has ended before this call its group is left
+ * alone, whoever is in it: its number is not ours any more. Waits until it was reaped; interrupted, the grace period
+ * ends; bound to a scope by jg_autoptr, it is shielded for the grace period. Tasks that wait for it learn how it ended,
+ * those that communicate fail with EBADF. Then frees the process. Accepts NULL, preserves errno. What is left when
+ * jg_run ends is killed and reaped. asyncio: the transport's close. */
 JG_API void jg_process_close(jg_process *process);
 JG_API void jg_process_autoptr(jg_process **process);
 

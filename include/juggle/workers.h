@@ -9,13 +9,13 @@ JG_BEGIN
 
 typedef struct jg_workers_options {
     size_t size;
-    unsigned workers;   /* threads; 0: one for each processor that this process may use */
-    bool pin;           /* keep each on one processor, in turn */
-    bool no_signals;    /* leave SIGINT and SIGTERM alone */
-    const char *poller; /* as in jg_loop_options */
-    const char *name;   /* of the main tasks and threads, which get their index behind it; default "worker" */
-    size_t stack_size;  /* of the main tasks, bytes; 0: 192 KiB */
-    int *failed;        /* gets the index of the worker that failed first, or -1 */
+    unsigned workers;     /* threads; 0: one for each processor that this process may use */
+    bool pin;             /* keep each on one processor, in turn */
+    bool no_signals;      /* leave SIGINT and SIGTERM alone */
+    const char *poller;   /* as in jg_loop_options */
+    const char *name;     /* of the main tasks and threads, which get their index behind it; default "worker" */
+    size_t stack_size;    /* of the main tasks, bytes; 0: 192 KiB */
+    int *failed;          /* gets the index of the worker that failed first, or -1 */
     const char *function; /* private: set by the macro, as in jg_task_options */
 } jg_workers_options;
 

@@ -16,6 +16,11 @@ struct jg__error_text **(*_Atomic jg__error_text_slot)(void);
 
 static _Thread_local struct jg__error_text thread_text;
 
+struct jg__error_text *jg__thread_text(void)
+{
+    return &thread_text;
+}
+
 /* The text of the running task, or of the thread where there is no task or no memory for one; NULL for a task that has
  * none, unless one is to be allocated. */
 static struct jg__error_text *text_of_the_running(bool allocate)

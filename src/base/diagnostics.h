@@ -24,6 +24,9 @@ struct jg__error_text {
     char words[512];
 };
 
+/* The error text of this thread, of what fails outside of tasks. */
+struct jg__error_text *jg__thread_text(void);
+
 /* Where the error text of whoever runs now is kept: a heap block, NULL at first. The floor of the tasks sets it;
  * without it, or when it returns NULL, there is one for each thread. */
 extern struct jg__error_text **(*_Atomic jg__error_text_slot)(void);

@@ -12,15 +12,16 @@ struct receiver {
     size_t size;
     struct sockaddr *address;
     socklen_t *length;
-    ssize_t count; /* -1: nothing came yet */
+    ssize_t count;    /* -1: nothing came yet */
+    size_t truncated; /* bytes of it that did not fit */
 };
 
-static ssize_t hand_out(struct jg__endpoint *endpoint, const struct jg__datagram *datagram, const struct receiver *to)
+static ssize_t hand_out(const struct jg__datagram *datagram, struct receiver *to)
 {
     size_t bytes = datagram->bytes < to->size ? datagram->bytes : to->size;
     if (bytes)
         memcpy(to->buffer, datagram->data, bytes);
-    endpoint->truncated = datagram->bytes - bytes + datagram->lost;
+    to->truncated = datagram->bytes - bytes + datagram->lost;
     if (to->address && to->length)
         memcpy(to->address, datagram->from, datagram->length < *to->length ? datagram->length : *to->length);
     if (to->length)
@@ -53,7 +54,7 @@ void jg__endpoint_received(jg_datagram_transport *transport, void *arg, const vo
     struct jg__endpoint *endpoint = arg;
     struct receiver *receiver = first_receiver(endpoint);
     const struct jg__datagram datagram = {data, bytes, lost, from, length};
-    receiver->count = hand_out(endpoint, &datagram, receiver);
+    receiver->count = hand_out(&datagram, receiver);
     wake(endpoint, receiver, 0);
 }
 
@@ -100,10 +101,15 @@ ssize_t jg_recvfrom(jg_endpoint *handle, void *buffer, size_t size, struct socka
         return -1;
     struct receiver receiver = {.buffer = buffer, .size = size, .address = address, .length = length, .count = -1};
     struct jg__datagram datagram;
-    if (!jg__datagram_next(transport, &datagram))
-        return wait_for_one(endpoint, &receiver, call);
-    ssize_t count = hand_out(endpoint, &datagram, &receiver);
-    jg__datagram_taken(transport);
+    ssize_t count;
+    if (jg__datagram_next(transport, &datagram)) {
+        count = hand_out(&datagram, &receiver);
+        jg__datagram_taken(transport);
+    } else {
+        count = wait_for_one(endpoint, &receiver, call);
+    }
+    if (count >= 0 && jg__pooled_of(handle) == &endpoint->pooled) /* not before: others receive at the same time */
+        endpoint->truncated = receiver.truncated;
     return count;
 }
 

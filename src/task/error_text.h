@@ -18,8 +18,9 @@ struct jg__reason {
     struct jg__task *task; /* NULL: outside of one, where only errno is kept */
 };
 
-/* To the end of the block, whatever fails in it fails unheard: clean-up must not take the place of the reason for it. */
-#define JG__KEEP_REASON(name)                                               \
+/* To the end of the block, whatever fails in it fails unheard: clean-up must not take the place of the reason for it.
+ */
+#define JG__KEEP_REASON(name)                                            \
     __attribute__((cleanup(jg__reason_restore))) struct jg__reason name; \
     jg__reason_keep(&name)
 

@@ -146,9 +146,11 @@ void jg_runner_close(jg_runner *runner)
     if (!runner)
         return;
     int saved = errno;
+    struct jg__error_text words = *jg__thread_text(); /* the callbacks of the loop may fail meanwhile */
     if (jg__runner_enter("jg_runner_close", runner) < 0)
         jg__die("jg_runner_close: %s", jg_error_text());
     jg__runner_shut(runner);
     jg__release(runner);
+    *jg__thread_text() = words;
     errno = saved;
 }

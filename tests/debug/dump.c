@@ -185,6 +185,19 @@ TEST(tasks_know_where_they_were_created)
     RUN(look_at_places, NULL);
 }
 
+static int look_at_own_place(void *arg)
+{
+    return strcmp(jg_task_created_at(jg_current_task()), arg) == 0 ? 0 : -1;
+}
+
+TEST(workers_were_created_by_who_runs_them)
+{
+    char wanted[256];
+    snprintf(wanted, sizeof wanted, "%s:%d", __FILE__, __LINE__ + 1);
+    ck_assert_int_eq(jg_run_workers(look_at_own_place, wanted, .workers = 2), 0);
+    ck_assert_int_eq(jg_run_workers_with(look_at_own_place, (char[]){""}, NULL), 0);
+}
+
 TEST(a_dump_outside_of_jg_run_is_empty)
 {
     ck_assert_str_eq(written_by(jg_dump_tasks), "");

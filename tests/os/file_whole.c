@@ -321,6 +321,7 @@ static int over_the_limit(void *arg)
     ck_assert_int_eq(jg_write_file(path, "the old content", 15), 0);
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){65536, 65536}), 0);
     FAILS(jg_write_file(path, data, sizeof data), EFBIG);
+    ck_assert(strstr(jg_error_text(), path) && !strstr(jg_error_text(), ".juggle-"));
     holds(path, "the old content");
     folder_holds(arg, 1);
     return 0;

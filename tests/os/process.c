@@ -346,7 +346,7 @@ PROCESS_TEST(our_own_standard_fds_may_be_closed)
 PROCESS_TEST(programs_that_cannot_be_started_are_told_apart)
 {
     NULL_WITH(jg_create_subprocess_exec(JG_ARGV("no-such-program"), .in = JG_PIPE, .out = JG_PIPE), ENOENT);
-    TEXT_HAS("no-such-program: no such program");
+    ck_assert_str_eq(jg_error_text(), "jg_create_subprocess_exec: no-such-program: no such program");
     NULL_WITH(jg_create_subprocess_exec(JG_ARGV("/etc/passwd"), .err = JG_PIPE), EACCES);
     TEXT_HAS("not executable");
     NULL_WITH(jg_create_subprocess_exec(JG_ARGV("true"), .cwd = "/no/such/directory"), ENOENT);

@@ -443,3 +443,23 @@ TEST(a_watch_without_memory_says_so_and_goes_on)
     ck_assert_int_eq(jg_set_allocator(&(jg_allocator){allocate, reallocate, release, NULL}), 0);
     IN_FOLDER(watch_without_memory);
 }
+
+static int leave_watches_open(void *arg)
+{
+    jg_watch_event event;
+    jg_watch *watch = jg_watch_path(arg, .recursive = true), *other = jg_watch_path(arg);
+    ck_assert(watch && other);
+    put(file_in(arg, "file"), "", O_CREAT);
+    ck_assert_int_eq(jg_watch_next(watch, &event), 0);
+    JG_TIMEOUT(soon, 0.01);
+    while (jg_watch_next(watch, &event) == 0)
+        ;
+    jg_watch *third = jg_watch_path(arg);
+    jg_watch_close(third);
+    return third ? 0 : -1;
+}
+
+TEST(watches_that_nobody_closes_are_freed_with_the_loop)
+{
+    IN_FOLDER(leave_watches_open);
+}

@@ -216,6 +216,39 @@ TASK_TEST(a_paused_server_accepts_when_told_to)
     return 0;
 }
 
+/* Tells the other task of its stream and reads, or fails with another EBADF. */
+static int read_for_others(jg_stream *client, void *arg)
+{
+    char data[8];
+    *(jg_stream **)arg = client;
+    return jg_read(client, data, sizeof data) < 0 ? -1 : jg_fail(EBADF, "an EBADF of its own");
+}
+
+TASK_TEST(who_is_closed_by_another_task_counts_as_cancelled)
+{
+    jg_stream *taken = NULL;
+    jg_server *server = jg_start_server(read_for_others, &taken, "127.0.0.1", 0);
+    keep_reports();
+    for (int way = 0; way < 3; way++) {
+        jg_stream *stream = connect_to(server);
+        YIELD_UNTIL(taken);
+        (void)!jg_yield();
+        if (way == 0)
+            jg_abort(taken);
+        else if (way == 1)
+            (void)!jg_close(taken);
+        else
+            ck_assert_int_eq(jg_write_eof(stream), 0);
+        YIELD_UNTIL(reports == way + 1);
+        ck_assert_int_eq(last_report_error, way < 2 ? ECANCELED : EBADF);
+        ck_assert_ptr_nonnull(strstr(last_report, way < 2 ? "the stream was closed meanwhile" : "an EBADF of its own"));
+        taken = NULL;
+        jg_abort(stream);
+    }
+    jg_server_close(server);
+    return 0;
+}
+
 static int close_own_stream(jg_stream *client, void *arg)
 {
     ck_assert_int_eq(jg_printf(client, "bye"), 0);

@@ -27,6 +27,68 @@ TEST_ABORTS(getting_outside_of_run_aborts, "jg_queue_get: called outside jg_run"
     (void)!jg_queue_get(&queue, &(int){0});
 }
 
+static int use_zero_queue(void *arg)
+{
+    jg_queue queue = {0};
+    int element = 0;
+    switch (*(int *)arg) {
+    case 0:
+        return jg_queue_put(&queue, &element);
+    case 1:
+        return jg_queue_get(&queue, &element);
+    case 2:
+        return jg_queue_put_nowait(&queue, &element);
+    case 3:
+        return jg_queue_get_nowait(&queue, &element);
+    case 4:
+        return JG_SELECT(JG_PUT(&queue, &element));
+    default:
+        return JG_SELECT(JG_GET(&queue, &element));
+    }
+}
+
+#define ZERO_QUEUE_ABORTS(name, way)                              \
+    TEST_ABORTS(name, "it must be initialised, by JG_QUEUE(type") \
+    {                                                             \
+        jg_run(use_zero_queue, &(int){way});                      \
+    }
+ZERO_QUEUE_ABORTS(putting_into_a_zero_queue_aborts, 0)
+ZERO_QUEUE_ABORTS(getting_from_a_zero_queue_aborts, 1)
+ZERO_QUEUE_ABORTS(putting_into_a_zero_queue_without_waiting_aborts, 2)
+ZERO_QUEUE_ABORTS(getting_from_a_zero_queue_without_waiting_aborts, 3)
+ZERO_QUEUE_ABORTS(selecting_to_put_into_a_zero_queue_aborts, 4)
+ZERO_QUEUE_ABORTS(selecting_to_get_from_a_zero_queue_aborts, 5)
+
+TEST_ABORTS(putting_into_no_channel_aborts, "jg_channel_put: the channel is NULL")
+{
+    (void)!jg_channel_put(NULL, "");
+}
+
+TEST_ABORTS(getting_from_no_channel_without_waiting_aborts, "jg_channel_get_nowait: the channel is NULL")
+{
+    (void)!jg_channel_get_nowait(NULL, (char[1]){0});
+}
+
+TEST_ABORTS(the_size_of_no_channel_aborts, "jg_channel_size: the channel is NULL")
+{
+    jg_channel_size(NULL);
+}
+
+TEST_ABORTS(shutting_down_no_channel_aborts, "jg_channel_shutdown: the channel is NULL")
+{
+    jg_channel_shutdown(NULL, false);
+}
+
+static int select_without_channel(void *arg)
+{
+    return JG_SELECT(JG_TAKE(arg, (char[1]){0}));
+}
+
+TEST_ABORTS(selecting_without_a_channel_aborts, "jg_select: the channel is NULL")
+{
+    jg_run(select_without_channel, NULL);
+}
+
 TEST_ABORTS(selecting_outside_of_run_aborts, "jg_select: called outside jg_run")
 {
     (void)!JG_SELECT(JG_AFTER(0));

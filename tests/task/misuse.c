@@ -61,17 +61,34 @@ TEST_ABORTS(a_stale_handle_does_not_reach_a_stranger, "jg_await")
     jg_run(await_twice_with_another_between, NULL);
 }
 
+/* The record of the task that is gone is another's then, who must not be hit. */
 static int cancel_stale(void *arg)
 {
     jg_task *task = jg_create_task(succeed, arg);
     (void)!jg_await(task);
+    jg_task *detached = jg_create_task(succeed, arg);
+    jg_detach(detached);
+    (void)!jg_sleep(0.01);
     jg_cancel(task);
+    jg_cancel(detached);
+    jg_task *next[] = {jg_create_task(succeed, arg), jg_create_task(succeed, arg), jg_create_task(succeed, arg)};
+    jg_cancel(task);
+    jg_cancel(detached);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(!jg_task_cancelled(next[i]));
+        ck_assert_int_eq(jg_await(next[i]), 0);
+    }
     return 0;
 }
 
-TEST_ABORTS(cancelling_a_stale_handle_aborts, "jg_cancel: the task is gone")
+TEST(cancelling_a_stale_handle_does_nothing)
 {
-    jg_run(cancel_stale, NULL);
+    RUN(cancel_stale, NULL);
+}
+
+TEST_ABORTS(cancelling_outside_of_run_aborts, "jg_cancel: called outside jg_run")
+{
+    jg_cancel((jg_task *)(uintptr_t)64);
 }
 
 static int look_at_stale(void *arg)

@@ -358,3 +358,24 @@ TEST(closing_the_loop_ends_connecting_and_what_never_ran)
     }
     close(listener);
 }
+
+/* The peer's FIN moves a send that waits to a thread of the kernel's, where one cancellation may miss it. */
+TEST(closing_the_loop_ends_a_send_whose_peer_has_half_closed)
+{
+    char *data = pattern(BYTES);
+    for (int turns = 0; turns < 3; turns++) {
+        int pair[2];
+        struct side side = {0};
+        jg_loop *loop = new_loop();
+        ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+        open_with(loop, &side, pair);
+        ck_assert_int_eq(jg_transport_write(side.transport, data, BYTES), 0);
+        run_some(loop);
+        ck_assert_int_eq(shutdown(pair[1], SHUT_WR), 0);
+        for (int i = 0; i < turns; i++)
+            REQUIRE(jg_loop_run_once(loop, 0) == 0);
+        jg_loop_close(loop);
+        close(pair[1]);
+    }
+    free(data);
+}

@@ -349,6 +349,28 @@ TEST(tls_inside_of_tls_begins_in_callbacks)
     RUN_UNTIL(both.loop, both.server.side.ends);
     close_both(&both);
 }
+
+static void write_and_abort(struct side *side, const char *data, size_t bytes)
+{
+    (void)data;
+    (void)bytes;
+    ck_assert_int_eq(jg_transport_write(side->transport, "answer", 6), 0);
+    jg_transport_abort(side->transport);
+}
+
+/* The write leaves something in the layer; the receive has still to leave the kernel. */
+TEST(tls_allows_the_owner_to_write_and_abort_when_data_come)
+{
+    struct both both = {0};
+    open_both(&both, &side_protocol);
+    shake_hands(&both);
+    both.server.side.on_data = write_and_abort;
+    ck_assert_int_eq(jg_transport_write(both.client.side.transport, "go", 2), 0);
+    RUN_UNTIL(both.loop, both.server.side.lost);
+    run_some(both.loop);
+    ck_assert_int_eq(both.server.side.error, 0);
+    close_both(&both);
+}
 #else
 typedef int nothing_to_test;
 #endif
