@@ -4,9 +4,9 @@
  * Any call may be made from any thread. In a task, what has to wait parks the task, and is interrupted as every wait;
  * in a thread without a loop it blocks the thread; in a callback of a loop, which must do neither, it aborts with a
  * sentence. A job of jg_to_thread or jg_run_in_executor whose owner was interrupted (see jg_thread_cancelled) does not
- * block: what has to wait, or waits already, fails with ECANCELED. Who waits, tasks of different loops and threads alike, is served in the order of arrival, as with jg_queue.
- * A task that is woken and interrupted at the same time has put or got its element, and hears of the interruption in
- * its next wait. Several channels at once: select.h. */
+ * block: what has to wait, or waits already, fails with ECANCELED. Who waits, tasks of different loops and threads
+ * alike, is served in the order of arrival, as with jg_queue. A task that is woken and interrupted at the same time has
+ * put or got its element, and hears of the interruption in its next wait. Several channels at once: select.h. */
 #ifndef JUGGLE_CHANNEL_H
 #define JUGGLE_CHANNEL_H
 

@@ -59,10 +59,10 @@ JG_API const char *jg_task_created_at(jg_task *task);
  * anything but 0 and nothing). While it is on, the error handler is told, beside what it hears of in any case:
  *
  * - of slow steps: a task, or a callback of the loop, that has run for more than 100 ms without waiting, with the
- *   functions that it was in at that moment. At most five a minute; of more than that only their number. A thread of
- *   the library's looks for them and reports them: it, not the loop's, calls the error handler. It interrupts the
- *   thread by a real-time signal, the highest one that was free, to see where it is; of a thread that blocks that
- *   signal nothing is told;
+ *   functions that it was in at that moment; and, when that step is over, how long it took, to about a quarter of the
+ *   100 ms. At most five steps a minute; of more than that only their number. A thread of the library's looks for them
+ *   and reports them: it, not the loop's, calls the error handler. It interrupts the thread by a real-time signal, the
+ *   highest one that was free, to see where it is; of a thread that blocks that signal nothing is told;
  * - of streams, servers and endpoints that were never closed when jg_run ends, with the task and the functions that had
  *   made them.
  *

@@ -24,8 +24,9 @@ typedef struct jg_group {
  * Declare it after what its children use: C cleans up in reverse order. */
 #define jg_autogroup __attribute__((cleanup(jg_group_autoptr))) jg_group
 
-/* Workers of a group that share a jg_queue: one that fails calls jg_queue_shutdown(&jobs, .immediate = true) first, or
- * who waits in jg_queue_join or jg_queue_put waits for ever, since the group's failure shows only in jg_group_wait. */
+/* Workers of a group that share a jg_queue: each calls jg_queue_task_done for what it got, also when it fails or is
+ * cancelled, and then, before it returns -1, jg_queue_shutdown(&jobs, .immediate = true). Else who waits in
+ * jg_queue_join or jg_queue_put waits for ever: the group's failure shows only in jg_group_wait. */
 
 /* Starts fn(arg) as a child; the options are those of jg_create_task. Never waits.
  * Returns 0; -1 with ENOMEM, EINVAL; the failure sticks, cancels the rest, and is what jg_group_wait returns. In a

@@ -2,11 +2,11 @@
  * LifoQueue, PriorityQueue. Between threads see channel.h; for several queues at once, select.h.
  *
  * A queue is a struct of the caller's, initialised by one of the macros, also statically and before jg_run (calls that
- * put or get abort when it was only made zero); it stays where it is while somebody waits. Calls that don't wait may also be made by callbacks of the loop. Who waits is
- * served in the order of arrival: an element goes straight to the first who waits for one (also in a LIFO or priority
- * queue, which is empty then), so nobody who comes later gets it first. A task that is interrupted while it waits
- * leaves its element, or itself, out of the queue; one that is woken and interrupted in the same turn has put or got
- * its element, and hears of the interruption in its next wait. */
+ * put or get abort when it was only made zero); it stays where it is while somebody waits. Calls that don't wait may
+ * also be made by callbacks of the loop. Who waits is served in the order of arrival: an element goes straight to the
+ * first who waits for one (also in a LIFO or priority queue, which is empty then), so nobody who comes later gets it
+ * first. A task that is interrupted while it waits leaves its element, or itself, out of the queue; one that is woken
+ * and interrupted in the same turn has put or got its element, and hears of the interruption in its next wait. */
 #ifndef JUGGLE_QUEUE_H
 #define JUGGLE_QUEUE_H
 

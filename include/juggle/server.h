@@ -67,8 +67,9 @@ JG_API void jg_server_stop(jg_server *server);
 
 /* Stops accepting, lets the handlers finish for the grace period, cancels and waits for those that are left, and frees
  * the server. A handler that returns within the grace period closes its stream, which may linger for a second more, as
- * with jg_close. Clients that keep idle connections open use up all of it: jg_server_close_clients ends those. Interrupted, the grace period ends. Aborts in a handler of this server and in the tasks that one created:
- * it would wait for itself; see jg_server_stop. Accepts NULL, preserves errno. Waits. asyncio: close and wait_closed.
+ * with jg_close. Clients that keep idle connections open use up all of it: jg_server_close_clients ends those.
+ * Interrupted, the grace period ends. Aborts in a handler of this server and in the tasks that one created: it would
+ * wait for itself; see jg_server_stop. Accepts NULL, preserves errno. Waits. asyncio: close and wait_closed.
  */
 JG_API void jg_server_close(jg_server *server);
 JG_API void jg_server_autoptr(jg_server **server);

@@ -104,8 +104,8 @@ JG_API int jg_printf(jg_stream *stream, const char *format, ...) JG_PRINTF(2, 3)
 JG_API int jg_vprintf(jg_stream *stream, const char *format, va_list arguments) JG_PRINTF(2, 0);
 
 /* Takes all without waiting, or nothing: EAGAIN when that would exceed the high-water mark although the kernel was
- * given what it takes, EPIPE, ENOMEM. For broadcasts: who gets EAGAIN is too slow. A stream that is aborted for that must
- * not be written to any more: take it off the list of receivers first, then call jg_abort. Never waits. */
+ * given what it takes, EPIPE, ENOMEM. For broadcasts: who gets EAGAIN is too slow. A stream that is aborted for that
+ * must not be written to any more: take it off the list of receivers first, then call jg_abort. Never waits. */
 JG_API int jg_try_write(jg_stream *stream, const void *data, size_t bytes) JG_MUST_USE;
 
 /* Waits until not more than the low-water mark is queued. Returns 0; -1 as jg_write. asyncio: drain. */

@@ -70,10 +70,10 @@ typedef struct jg_to_thread_options {
 } jg_to_thread_options;
 
 /* Runs fn(arg) on a thread and waits for it; returns what it returned, a failure with its errno and error text. fn may
- * block, in channels too; other calls that wait abort in it. Interrupted while the job is queued, the call takes it back: fn does not run.
- * Interrupted while fn runs, jg_thread_cancelled() is true in it, and the call goes on waiting until it has returned;
- * the result is fn's, and the next wait reports the interruption. (If fn gives up with ECANCELED, the call fails with
- * its own reason, which may be ETIMEDOUT.)
+ * block, in channels too; other calls that wait abort in it. Interrupted while the job is queued, the call takes it
+ * back: fn does not run. Interrupted while fn runs, jg_thread_cancelled() is true in it, and the call goes on waiting
+ * until it has returned; the result is fn's, and the next wait reports the interruption. (If fn gives up with
+ * ECANCELED, the call fails with its own reason, which may be ETIMEDOUT.)
  *
  * With .abandon an interrupted call returns at once, and arg is the job's: abandon(arg) is called when nobody uses it
  * any more, on the thread when fn has returned, or in this call when fn did not run. The rule is: after -1 with

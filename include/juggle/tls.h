@@ -106,8 +106,9 @@ typedef struct jg_start_tls_options {
  * jg_error_text says whether the name is wrong, it has expired, is self-signed, its issuer is unknown, or what else);
  * EPROTO (the peer does not speak TLS, shares no version or cipher, or has refused: its alert is in the text);
  * ECONNRESET (it closed the connection); EPIPE (the connection was lost before); EINVAL (no server_hostname); EBADF
- * (closed meanwhile, or not open for both reading and writing); ENOMEM, ECANCELED. After a failure other than EINVAL, and than EPROTO for bytes that were not read, only closing is
- * left. The names of jg_open_connection fail with the same. asyncio: StreamWriter.start_tls. */
+ * (closed meanwhile, or not open for both reading and writing); ENOMEM, ECANCELED. After a failure other than EINVAL,
+ * and than EPROTO for bytes that were not read, only closing is left. The names of jg_open_connection fail with the
+ * same. asyncio: StreamWriter.start_tls. */
 #define jg_start_tls(stream, tls, ...) jg_start_tls_with(stream, tls, JG_OPTIONS(jg_start_tls_options, __VA_ARGS__))
 JG_API int jg_start_tls_with(jg_stream *stream, jg_tls *tls, const jg_start_tls_options *options) JG_MUST_USE;
 

@@ -38,8 +38,9 @@ JG_API int jg_peer_credentials(jg_stream *stream, pid_t *pid, uid_t *uid, gid_t 
 
 /* Passes an open fd to the process at the other end, with one byte of data (a zero), behind what was written before;
  * the caller's fd stays open and is the caller's. Waits as jg_write does. Returns 0; -1 with EBADF (not an open fd, not
- * open for writing, or the stream was closed meanwhile), EOPNOTSUPP (not a plain Unix socket), and as jg_write. asyncio
- * has none; socket.send_fds. */
+ * open for writing, or the stream was closed meanwhile), EOPNOTSUPP (not a plain Unix socket), EINVAL (an io_uring),
+ * ETOOMANYREFS (unix(7)), and as jg_write. An fd that the kernel refuses leaves the stream as it is. asyncio has none;
+ * socket.send_fds. */
 JG_API int jg_send_fd(jg_stream *stream, int fd);
 
 /* Takes the next fd that the peer has passed; it is the caller's, with FD_CLOEXEC. If everything before the message

@@ -34,8 +34,9 @@ typedef struct jg_watch_options {
 } jg_watch_options;
 
 /* Watches a file, or a directory and what is in it, from now on. A symbolic link is followed. Recursive, it waits for
- * the directories to be read, else never. It belongs to the running loop, whose closing frees it. Returns NULL with ENOENT, EACCES, ENOTDIR (recursive on a file), ENOSPC (the
- * user's limit of watches), EMFILE (also: of instances; see inotify(7)), ENFILE, ENOMEM, ENAMETOOLONG, ELOOP. */
+ * the directories to be read, else never. It belongs to the running loop, whose closing frees it. Returns NULL with
+ * ENOENT, EACCES, ENOTDIR (recursive on a file), ENOSPC (the user's limit of watches), EMFILE (also: of instances; see
+ * inotify(7)), ENFILE, ENOMEM, ENAMETOOLONG, ELOOP. */
 #define jg_watch_path(path, ...) jg_watch_path_with(path, JG_OPTIONS(jg_watch_options, __VA_ARGS__))
 JG_API jg_watch *jg_watch_path_with(const char *path, const jg_watch_options *options) JG_MUST_USE;
 

@@ -76,7 +76,7 @@ static void start_afresh(void)
     for (struct jg__list *node = all.next; node != &all; node = node->next) {
         jg_executor *executor = jg__container_of(node, jg_executor, node);
         init_shared(executor);
-        executor->queued = executor->threads = executor->busy = executor->waiting = 0;
+        executor->queued = executor->threads = executor->busy = executor->waiting = executor->users = 0;
         executor->holds = executor != &for_users && executor != &for_library;
     }
     after_fork();
@@ -123,7 +123,7 @@ jg_executor *jg_executor_new_with(const jg_executor_options *options)
     return executor;
 }
 
-void jg__executor_destroy(jg_executor *executor)
+static void destroy(jg_executor *executor)
 {
     pthread_mutex_lock(&all_lock);
     jg__list_remove(&executor->node);
@@ -133,17 +133,22 @@ void jg__executor_destroy(jg_executor *executor)
     jg__release(executor);
 }
 
+void jg__executor_unlock(jg_executor *executor)
+{
+    bool unused = executor->orphaned && !executor->threads && !executor->users && !executor->waiting;
+    pthread_mutex_unlock(&executor->lock);
+    if (unused)
+        destroy(executor);
+}
+
 void jg_executor_free(jg_executor *executor)
 {
     if (!executor)
         return;
     jg__executor_shut(executor);
     pthread_mutex_lock(&executor->lock);
-    bool unused = executor->threads == 0;
     executor->orphaned = true;
-    pthread_mutex_unlock(&executor->lock);
-    if (unused)
-        jg__executor_destroy(executor);
+    jg__executor_unlock(executor);
 }
 
 void jg__executor_shut(jg_executor *executor)
@@ -161,15 +166,17 @@ void jg__executor_wait(jg_executor *executor)
     while (executor->threads)
         pthread_cond_wait(&executor->changed, &executor->lock);
     executor->waiting--;
-    pthread_mutex_unlock(&executor->lock);
+    jg__executor_unlock(executor);
 }
 
 bool jg__executor_watch(jg_executor *executor, struct jg__executor_watcher *watcher)
 {
     pthread_mutex_lock(&executor->lock);
     bool any = executor->threads;
-    if (any)
+    if (any) {
         jg__list_append(&executor->watchers, &watcher->node);
+        executor->users++;
+    }
     pthread_mutex_unlock(&executor->lock);
     return any;
 }
@@ -179,7 +186,8 @@ void jg__executor_unwatch(jg_executor *executor, struct jg__executor_watcher *wa
     pthread_mutex_lock(&executor->lock);
     if (jg__listed(&watcher->node))
         jg__list_remove(&watcher->node);
-    pthread_mutex_unlock(&executor->lock);
+    executor->users--;
+    jg__executor_unlock(executor);
 }
 
 void jg__executor_hold(jg_executor *executor)
@@ -229,6 +237,7 @@ static int queue(jg_executor *executor, jg_job *job)
     job->state = JG__JOB_QUEUED;
     jg__list_append(&executor->queue, jg__job_in_queue(job));
     executor->queued++;
+    executor->users++;
     jg__executor_call_one(executor);
     return 0;
 }

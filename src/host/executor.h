@@ -24,8 +24,9 @@ struct jg_executor {
     unsigned queued, threads, busy;
     unsigned holds;   /* idle threads stay for as long as somebody holds it */
     unsigned waiting; /* for a job or for the threads, by blocking */
+    unsigned users;   /* jobs that are not back in their loops, and watchers */
     bool shut;
-    bool orphaned; /* the last thread frees it */
+    bool orphaned; /* whoever uses it last frees it */
     unsigned max_threads, queue_most;
     int64_t idle_time;
     size_t stack_size;
@@ -59,7 +60,7 @@ void jg__executor_shut(jg_executor *executor);
 void jg__executor_wait(jg_executor *executor);
 
 /* Is told, with the lock held and on any thread, when a shut executor has no thread left. Returns false, and tells
- * nobody, if it has none. Unwatching is harmless when it was told. */
+ * nobody, if it has none; else unwatching must follow, also when it was told. */
 struct jg__executor_watcher {
     struct jg__list node;
     void (*ended)(struct jg__executor_watcher *watcher);
@@ -74,8 +75,8 @@ void jg__executor_call_all(jg_executor *executor);
 /* With the lock held: starts one more. Returns 0 or an errno. */
 int jg__executor_start_thread(jg_executor *executor);
 
-/* Frees one that has no threads. */
-void jg__executor_destroy(jg_executor *executor);
+/* Gives the lock up, and frees the executor if it was given up and nobody uses it any more. */
+void jg__executor_unlock(jg_executor *executor);
 
 /* Is this thread one of its own? */
 bool jg__executor_owns_thread(const jg_executor *executor);
@@ -101,7 +102,7 @@ int jg__loop_jobs_shut(jg_loop *loop);
 /* Are jobs of this loop under way on the executor? */
 bool jg__loop_jobs_pending(const jg_loop *loop, const jg_executor *executor);
 
-/* Is told, from the loop's thread, whenever a job of the loop is done. Remove it by jg__list_remove. */
+/* Is told, from the loop's thread, whenever a job of the loop is done or taken back. Remove it by jg__list_remove. */
 struct jg__job_watcher {
     struct jg__list node;
     void (*job_done)(struct jg__job_watcher *watcher);

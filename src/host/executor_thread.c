@@ -115,7 +115,7 @@ static bool wait_for_work(jg_executor *executor, struct idle *idle)
 /* With the lock held, which it gives up. */
 static void end_thread(jg_executor *executor)
 {
-    bool last = --executor->threads == 0, orphaned = executor->orphaned;
+    bool last = --executor->threads == 0;
     pthread_cond_broadcast(&executor->changed);
     while (last && executor->shut && !jg__list_empty(&executor->watchers)) {
         struct jg__list *first = executor->watchers.next;
@@ -123,9 +123,7 @@ static void end_thread(jg_executor *executor)
         struct jg__executor_watcher *watcher = jg__container_of(first, struct jg__executor_watcher, node);
         watcher->ended(watcher);
     }
-    pthread_mutex_unlock(&executor->lock);
-    if (last && orphaned)
-        jg__executor_destroy(executor);
+    jg__executor_unlock(executor);
 }
 
 static void *work(void *arg)

@@ -20,6 +20,25 @@ static struct jg__loop_jobs *jobs_in(const jg_loop *loop)
     return loop->jobs ? jg__container_of(loop->jobs, struct jg__loop_jobs, resident) : NULL;
 }
 
+/* ---- Taking jobs back ---- */
+
+/* With the lock of its executor held, which it gives up: that may be gone then. */
+static void take_back(jg_job *job)
+{
+    jg__list_remove(jg__job_in_loop(job));
+    job->executor->users--;
+    jg__executor_unlock(job->executor);
+}
+
+static void tell_watchers(struct jg__loop_jobs *jobs)
+{
+    for (struct jg__list *node = jobs->watchers.next, *next; node != &jobs->watchers; node = next) {
+        struct jg__job_watcher *watcher = jg__container_of(node, struct jg__job_watcher, node);
+        next = node->next;
+        watcher->job_done(watcher);
+    }
+}
+
 /* ---- The end of the loop ---- */
 
 /* Until the thread has let go of it. */
@@ -31,8 +50,7 @@ static void wait_until_finished(jg_job *job)
     while (job->state == JG__JOB_RUNNING)
         pthread_cond_wait(&executor->changed, &executor->lock);
     executor->waiting--;
-    pthread_mutex_unlock(&executor->lock);
-    jg__list_remove(jg__job_in_loop(job));
+    take_back(job);
 }
 
 static jg_job *job_at(struct jg__list *node)
@@ -126,14 +144,11 @@ static void arrive(void *arg)
 {
     jg_job *job = arg;
     struct jg__loop_jobs *jobs = jobs_in(job->loop);
+    pthread_mutex_lock(&job->executor->lock);
     job->state = JG__JOB_OWNED;
-    jg__list_remove(jg__job_in_loop(job));
+    take_back(job);
     job->done(job);
-    for (struct jg__list *node = jobs->watchers.next, *next; node != &jobs->watchers; node = next) {
-        struct jg__job_watcher *watcher = jg__container_of(node, struct jg__job_watcher, node);
-        next = node->next;
-        watcher->job_done(watcher);
-    }
+    tell_watchers(jobs);
 }
 
 int jg__job_start(const char *call, jg_loop *loop, jg_executor *executor, jg_job *job)
@@ -165,24 +180,24 @@ bool jg_job_cancel(jg_job *job)
 {
     jg_executor *executor = job->executor;
     pthread_mutex_lock(&executor->lock);
-    bool queued = job->state == JG__JOB_QUEUED;
-    if (queued) {
-        jg__executor_unqueue(executor, job);
-        jg__list_remove(jg__job_in_loop(job));
-        job->state = JG__JOB_OWNED;
-    } else {
+    if (job->state != JG__JOB_QUEUED) {
         jg__job_tell_cancelled(job);
+        pthread_mutex_unlock(&executor->lock);
+        return false;
     }
-    pthread_mutex_unlock(&executor->lock);
-    return queued;
+    jg__executor_unqueue(executor, job);
+    job->state = JG__JOB_OWNED;
+    take_back(job);
+    tell_watchers(jobs_in(job->loop));
+    return true;
 }
 
 bool jg_job_abandon(jg_job *job)
 {
     jg_executor *executor = job->executor;
+    struct jg__loop_jobs *jobs = jobs_in(job->loop);
     pthread_mutex_lock(&executor->lock);
     bool running = job->state == JG__JOB_RUNNING;
-    jg__list_remove(jg__job_in_loop(job));
     if (running)
         jg__job_tell_cancelled(job);
     if (job->state == JG__JOB_QUEUED)
@@ -190,6 +205,7 @@ bool jg_job_abandon(jg_job *job)
     else if (job->state == JG__JOB_FINISHED)
         jg_handle_cancel(job->loop, &job->handle);
     job->state = running ? JG__JOB_ABANDONED : JG__JOB_OWNED;
-    pthread_mutex_unlock(&executor->lock);
+    take_back(job); /* a job that is abandoned is its thread's, and keeps the executor no longer than that does */
+    tell_watchers(jobs);
     return running;
 }

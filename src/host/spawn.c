@@ -101,8 +101,9 @@ static int check_fds(const char *program, const jg_process_options *options)
             return -1;
     for (const int *fd = options->pass_fds; fd && *fd >= 0; fd++) {
         if (*fd < STANDARD_FDS)
-            return jg_fail(EINVAL, "jg_create_subprocess_exec: %s: fd %d is not passed by .pass_fds, but by .in, .out or .err", program,
-                           *fd);
+            return jg_fail(EINVAL,
+                           "jg_create_subprocess_exec: %s: fd %d is not passed by .pass_fds, but by .in, .out or .err",
+                           program, *fd);
         if (check_fd(program, *fd) < 0)
             return -1;
     }
@@ -114,7 +115,8 @@ static int check_fds(const char *program, const jg_process_options *options)
 static int check_group(const char *program, const jg_process_options *options)
 {
     if (options->process_group < JG_NEW_GROUP)
-        return jg_fail(EINVAL, "jg_create_subprocess_exec: %s: .process_group is %d", program, (int)options->process_group);
+        return jg_fail(EINVAL, "jg_create_subprocess_exec: %s: .process_group is %d", program,
+                       (int)options->process_group);
     if (options->process_group && options->new_session)
         return jg_fail(EINVAL, "jg_create_subprocess_exec: %s: a new session has a group of its own", program);
     return 0;
@@ -172,7 +174,8 @@ static int fail_to_spawn(int error, const char *program, const jg_process_option
 {
     struct stat status;
     if (options->cwd && stat(options->cwd, &status) < 0)
-        return jg_fail(error, "jg_create_subprocess_exec: %s: its directory %s: %s", program, options->cwd, strerror(errno));
+        return jg_fail(error, "jg_create_subprocess_exec: %s: its directory %s: %s", program, options->cwd,
+                       strerror(errno));
     if (options->cwd && !S_ISDIR(status.st_mode))
         return jg_fail(error, "jg_create_subprocess_exec: %s: its directory %s is none", program, options->cwd);
     return jg_fail(error, "jg_create_subprocess_exec: %s: %s", program, why(error, program, options));

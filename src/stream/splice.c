@@ -101,7 +101,7 @@ static int start(struct job *job)
     if (!jg__is_plain(job->from) || !jg__is_plain(job->to) || transport->kind & JG__RECEIVES_FDS)
         return 0;
     jg_transport_pause_reading(transport);
-    while (transport->receiving && !job->from->lost)
+    while (transport->receiving && !job->from->lost && !job->from->at_end)
         if (jg_sleep(0) < 0 || check_open(job) < 0) {
             announce(job->from, false);
             return -1;

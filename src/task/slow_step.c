@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+_Static_assert(sizeof((struct jg__step *)NULL)->name == JG__NAME_SIZE, "a task's name");
+
 enum { LOOKS = 4, /* at each loop, in the time that makes a step slow */ FRAMES = 24, STACK = 256 * 1024 };
 
 static _Atomic(int64_t) limit = JG__SECOND / 10;
@@ -31,6 +33,7 @@ static struct {
     char task[JG__NAME_SIZE], created_at[128];
     void *addresses[FRAMES];
     size_t count;
+    int64_t lasted; /* it is over, after so long; else 0 */
 } sample;
 static sem_t sampled;
 
@@ -105,12 +108,11 @@ static void tell_sample(void)
 {
     char calls[384];
     const char *place = sample.created_at;
-    unsigned left_out;
-    int64_t now = jg__clock();
-    if (jg__rate_over(&rate, now, &left_out))
-        tell_left_out(left_out);
-    if (!atomic_load(&wanted) || !jg__rate_allows(&rate, now))
+    if (sample.lasted) {
+        jg__report(*sample.task ? sample.task : NULL, 0, "the slow step is over, after about %.0f ms",
+                   (double)sample.lasted / 1e6);
         return;
+    }
     jg__describe_calls(calls, sizeof calls, sample.addresses, sample.count);
     jg__report(*sample.task ? sample.task : NULL, 0, "%s for more than %.0f ms without a wait%s%s%s%s%s",
                *sample.task ? "has run" : "a callback of the loop has run", (double)atomic_load(&limit) / 1e6,
@@ -118,7 +120,7 @@ static void tell_sample(void)
 }
 
 /* Asks a thread where it is. Its signals may be blocked, or it may be deep in the kernel: then nothing is known. */
-static bool interrogate(const struct jg__scheduler *scheduler)
+static bool ask(const struct jg__scheduler *scheduler, pid_t thread)
 {
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
@@ -127,7 +129,7 @@ static bool interrogate(const struct jg__scheduler *scheduler)
         ;
     memset(&sample, 0, sizeof sample);
     atomic_store(&asked, scheduler);
-    if (tgkill(getpid(), scheduler->thread, own_signal()) < 0)
+    if (tgkill(getpid(), thread, own_signal()) < 0)
         return false;
     while (sem_timedwait(&sampled, &until) < 0)
         if (errno != EINTR) {
@@ -137,33 +139,78 @@ static bool interrogate(const struct jg__scheduler *scheduler)
     return sample.here;
 }
 
+static bool is_there(const struct jg__scheduler *scheduler)
+{
+    struct jg__list *node = jg__schedulers.next;
+    while (node != &jg__schedulers && node != &scheduler->node)
+        node = node->next;
+    return node != &jg__schedulers;
+}
+
+/* With the lock held, but not meanwhile: other threads' runs shall begin and end while one does not answer. */
+static bool interrogate(const struct jg__scheduler *scheduler)
+{
+    pid_t thread = scheduler->thread;
+    pthread_mutex_unlock(&jg__schedulers_lock);
+    bool here = ask(scheduler, thread);
+    pthread_mutex_lock(&jg__schedulers_lock);
+    return here && is_there(scheduler) && scheduler->step.told;
+}
+
+static bool note_end(const struct jg__step *step, int64_t now)
+{
+    memset(&sample, 0, sizeof sample);
+    memcpy(sample.task, step->name, sizeof step->name);
+    sample.lasted = now - step->since;
+    return atomic_load(&wanted);
+}
+
 /* Looks at one loop; returns whether there is something to tell, in `sample`. `late`: this look comes so late that the
- * process may have been stopped meanwhile. */
-static bool look_at(struct jg__scheduler *scheduler, int64_t now, bool late)
+ * process may have been stopped meanwhile. `asked_it`: its thread was asked, and the loop may be gone. */
+static bool look_at(struct jg__scheduler *scheduler, int64_t now, bool late, bool *asked_it)
 {
     struct jg__step step = step_of(scheduler), *last = &scheduler->step;
     if (!same(&step, last)) {
+        bool over = last->reported && note_end(last, now);
         step.since = step.since ? now : 0;
         *last = step;
-        return false;
+        return over;
     }
+    if (last->told)
+        return false;
     if (late)
         last->since = now;
-    if (last->told || now - last->since <= atomic_load(&limit))
+    if (now - last->since <= atomic_load(&limit))
         return false;
-    last->told = true;
-    return interrogate(scheduler);
+    last->told = *asked_it = true;
+    if (!interrogate(scheduler))
+        return false;
+    last->reported = atomic_load(&wanted) && jg__rate_allows(&rate, now);
+    memcpy(last->name, sample.task, sizeof last->name);
+    return last->reported;
+}
+
+/* Until there is something to tell, or a thread was asked: then the list may be another one. */
+static bool look_at_some(int64_t now, bool late, bool *asked_one)
+{
+    bool found = false;
+    for (struct jg__list *node = jg__schedulers.next; node != &jg__schedulers; node = node->next) {
+        found = look_at(jg__container_of(node, struct jg__scheduler, node), now, late, asked_one);
+        if (found || *asked_one)
+            break;
+    }
+    return found;
 }
 
 /* The lock keeps the schedulers where they are, but is not held while the error handler is called. */
 static bool look_at_all(int64_t now, bool late)
 {
-    bool found = false;
+    bool found, asked_one;
     pthread_mutex_lock(&jg__schedulers_lock);
-    for (struct jg__list *node = jg__schedulers.next; node != &jg__schedulers && !found; node = node->next) {
-        struct jg__scheduler *scheduler = jg__container_of(node, struct jg__scheduler, node);
-        found = look_at(scheduler, now, late);
-    }
+    do {
+        asked_one = false;
+        found = look_at_some(now, late, &asked_one);
+    } while (asked_one && !found);
     pthread_mutex_unlock(&jg__schedulers_lock);
     return found;
 }
@@ -192,12 +239,12 @@ static void *watch(void *arg)
         int64_t now = jg__clock();
         unsigned left_out;
         bool late = now - last > LOOKS * interval;
+        if (jg__rate_over(&rate, now, &left_out))
+            tell_left_out(left_out);
         while (look_at_all(now, late)) {
             tell_sample();
             late = false;
         }
-        if (jg__rate_over(&rate, now, &left_out))
-            tell_left_out(left_out);
         last = jg__clock();
     }
     tell_left_out(rate.left_out);

@@ -15,7 +15,9 @@ struct jg__step {
     uint64_t turns, callbacks;
     unsigned batches;
     int64_t since; /* when it was seen first; 0: it is not in a step */
-    bool told;
+    bool told;     /* that it is slow... */
+    bool reported; /* ...and it was one of those that are reported: so is its end, with the name of its task */
+    char name[32];
 };
 
 /* Turns the looking on or off. Returns 0 or an errno: EAGAIN, EBUSY when no real-time signal is free. */

@@ -80,16 +80,17 @@ void jg__transport_break(jg_transport *transport)
     fail_writing(transport, EPIPE);
 }
 
-/* Is it the file that has ended, or cannot be read, and not the connection? */
-static bool concerns_file(const struct jg__direct_write *direct, int error)
+/* Is it the file that has ended, or cannot be read, or the fd that cannot be passed, and not the connection? */
+static bool concerns_source(const struct jg__direct_write *direct, int error)
 {
-    return direct->sends_file && error != EPIPE && error != ECONNRESET && error != ETIMEDOUT && error != ENOTCONN;
+    return (direct->sends_file || direct->control) && error != EPIPE && error != ECONNRESET && error != ETIMEDOUT &&
+           error != ENOTCONN;
 }
 
 /* An operation of the first write has ended. */
 static void count_sent(jg_transport *transport, struct jg__write *write, int result)
 {
-    if (result <= 0 && jg__write_is_direct(write) && concerns_file(jg__direct_of(write), -result)) {
+    if (result <= 0 && jg__write_is_direct(write) && concerns_source(jg__direct_of(write), -result)) {
         jg__transport_dequeue(transport, write);
         jg__direct_finish(jg__direct_of(write), -result);
         return;

@@ -47,7 +47,7 @@ struct jg__direct_write {
     size_t bytes;
     /* Once, unless cancelling returned true. error 0: the kernel took everything. Else `sent` bytes were taken, and
      * writing is broken unless that is none: ECANCELED after a cancel, EPIPE, ECONNRESET, ... Of a file also 0 for
-     * fewer bytes, and what is wrong with it, by which writing is not broken. */
+     * fewer bytes, and what is wrong with it or with the ancillary data, by which writing is not broken. */
     void (*done)(struct jg__direct_write *direct, int error, size_t sent);
     void *arg;              /* the caller's */
     struct jg__write write; /* private */

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -89,6 +90,29 @@ TEST(each_slow_step_is_reported_once)
     debug_with_limit(0.04);
     RUN(two_steps, NULL);
     ck_assert_int_eq(reports_heard(), 2);
+}
+
+static int slow_then_quick(void *arg)
+{
+    keep_busy(0.3);
+    double end = seconds_now() + 20 * harness_slowness();
+    while (reports_heard() < 1 && seconds_now() < end)
+        jg_sleep(0.01);
+    return arg == NULL ? 0 : -1;
+}
+
+TEST(the_end_of_a_slow_step_is_reported)
+{
+    listen_to_reports("the slow step is over, after about ");
+    jg_set_slow_step(0.05);
+    ck_assert_int_eq(jg_set_debug(true), 0);
+    RUN(slow_then_quick, NULL);
+    ck_assert_int_eq(reports_heard(), 1);
+    int took = 0;
+    const char *about = strstr(last_report(), "about ");
+    ck_assert_int_eq(sscanf(about, "about %d ms", &took), 1);
+    ck_assert_int_gt(took, 50);
+    ck_assert(in_order(last_report(), "main: ", "the slow step is over"));
 }
 
 static void __attribute__((noinline)) slow_callback(void *arg)

@@ -462,6 +462,84 @@ TEST(the_default_executor_of_a_loop_can_be_shut_down)
     jg_executor_free(executor);
 }
 
+static int shut_default_down_in_a_task(void *arg)
+{
+    (void)arg;
+    return jg_shutdown_default_executor();
+}
+
+static int leave_alone(void *arg)
+{
+    FAILS(jg_to_thread(pass_gate, arg, .abandon = free_counted), ECANCELED);
+    return 0;
+}
+
+static int wait_for_what_is_left_alone(void *arg)
+{
+    (void)arg;
+    pthread_mutex_lock(&gate);
+    jg_task *job = jg_create_task(leave_alone, new_number(3));
+    ck_assert_int_eq(jg_sleep(0.001), 0);
+    wait_for(&running, 1);
+    jg_task *shutdown = jg_create_task(shut_default_down_in_a_task, NULL);
+    ck_assert_int_eq(jg_sleep(0.001), 0);
+    ck_assert(!jg_task_done(shutdown));
+    jg_cancel(job);
+    ck_assert_int_eq(jg_await(job), 0);
+    ck_assert_int_eq(jg_await(shutdown), 0);
+    pthread_mutex_unlock(&gate);
+    wait_for(&freed, 1);
+    return 0;
+}
+
+TEST(shutting_down_the_default_executor_does_not_wait_for_what_was_left_to_a_thread)
+{
+    RUN(wait_for_what_is_left_alone, NULL);
+}
+
+/* ---- Executors that are freed ---- */
+
+static int interrupt_what_has_finished(void *arg)
+{
+    struct job job = {.fn = pass_gate, .executor = arg};
+    jg_task *task = jg_create_task(run_job, &job);
+    ck_assert_int_eq(jg_sleep(0.001), 0);
+    wait_for(&worked, 1);
+    jg_executor_free(arg);
+    usleep(20 * 1000); /* its thread has ended by now, and the loop has not heard of the job yet */
+    jg_cancel(task);
+    ck_assert_int_eq(jg_await(task), 0);
+    return 0;
+}
+
+TEST(an_executor_that_was_freed_stays_until_its_jobs_are_back)
+{
+    RUN(interrupt_what_has_finished, jg_executor_new());
+}
+
+static int wait_for_the_end(void *arg)
+{
+    return jg_executor_shutdown(arg, true);
+}
+
+static int free_before_the_end(void *arg)
+{
+    struct job job = {.fn = pass_gate, .executor = arg};
+    pthread_mutex_lock(&gate);
+    jg_task *task = jg_create_task(run_job, &job), *end = jg_create_task(wait_for_the_end, arg);
+    ck_assert_int_eq(jg_sleep(0.001), 0);
+    jg_executor_free(arg);
+    pthread_mutex_unlock(&gate);
+    ck_assert_int_eq(jg_await(task), 0);
+    ck_assert_int_eq(jg_await(end), 0);
+    return 0;
+}
+
+TEST(an_executor_that_was_freed_stays_for_who_waits_for_its_end)
+{
+    RUN(free_before_the_end, jg_executor_new());
+}
+
 /* ---- Out of memory ---- */
 
 static bool refuse_memory;

@@ -115,6 +115,35 @@ TASK_TEST(many_askers_at_once)
     return 0;
 }
 
+struct four {
+    jg_endpoint *endpoint;
+    size_t truncated;
+};
+
+static int receive_four(void *arg)
+{
+    struct four *four = arg;
+    char data[4];
+    REQUIRE(jg_recvfrom(four->endpoint, data, sizeof data, NULL, NULL) >= 0);
+    four->truncated = jg_endpoint_truncated(four->endpoint);
+    return 0;
+}
+
+/* Both are handed out in one turn, before either task runs. */
+TASK_TEST(each_receiver_is_told_of_its_own_datagram)
+{
+    jg_autoptr(jg_endpoint) here = open_here();
+    struct four first = {.endpoint = here}, second = {.endpoint = here};
+    jg_task *one = start(receive_four, &first), *other = start(receive_four, &second);
+    ck_assert_int_eq(send_there(here, "0123456789", 10), 0);
+    ck_assert_int_eq(send_there(here, "01", 2), 0);
+    ck_assert_int_eq(jg_await(one), 0);
+    ck_assert_int_eq(jg_await(other), 0);
+    ck_assert_uint_eq(first.truncated, 6);
+    ck_assert_uint_eq(second.truncated, 0);
+    return 0;
+}
+
 TASK_TEST(what_does_not_fit_is_told)
 {
     char data[8] = "";

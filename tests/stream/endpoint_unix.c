@@ -15,6 +15,15 @@ static void make_directory(void)
     snprintf(place, sizeof place, "%s/socket", directory);
 }
 
+/* An abstract name that no other process of the tests has. */
+static const char *own_name(char which)
+{
+    static char names[2][64];
+    char *name = names[which == 'a'];
+    snprintf(name, sizeof names[0], "@juggle-test-%d-%c", (int)getpid(), which);
+    return name;
+}
+
 TASK_TEST(a_client_without_a_path_is_answered)
 {
     make_directory();
@@ -40,15 +49,14 @@ TASK_TEST(a_client_without_a_path_is_answered)
 
 TASK_TEST(abstract_names)
 {
-    jg_autoptr(jg_endpoint) server = jg_open_endpoint(NULL, 0, .path = "@juggle-test-endpoint");
+    jg_autoptr(jg_endpoint) server = jg_open_endpoint(NULL, 0, .path = own_name('a'));
     ck_assert_msg(server != NULL, "%s", jg_error_text());
-    ck_assert_str_eq(jg_endpoint_sockname(server), "@juggle-test-endpoint");
-    jg_autoptr(jg_endpoint) client =
-        jg_open_endpoint(NULL, 0, .path = "@juggle-test-other", .remote_path = "@juggle-test-endpoint");
+    ck_assert_str_eq(jg_endpoint_sockname(server), own_name('a'));
+    jg_autoptr(jg_endpoint) client = jg_open_endpoint(NULL, 0, .path = own_name('b'), .remote_path = own_name('a'));
     ck_assert_int_eq(jg_sendto(client, "x", 1, NULL, 0), 0);
     char byte;
     ck_assert_int_eq(jg_recvfrom(server, &byte, 1, NULL, NULL), 1);
-    FAILS_WITH_NULL(jg_open_endpoint(NULL, 0, .path = "@juggle-test-endpoint"), EADDRINUSE);
+    FAILS_WITH_NULL(jg_open_endpoint(NULL, 0, .path = own_name('a')), EADDRINUSE);
     return 0;
 }
 
@@ -80,13 +88,13 @@ static socklen_t length;
 
 static jg_endpoint *open_pair(bool connected)
 {
-    receiver = jg_open_endpoint(NULL, 0, .path = "@juggle-test-receiver");
+    receiver = jg_open_endpoint(NULL, 0, .path = own_name('a'));
     ck_assert_msg(receiver != NULL, "%s", jg_error_text());
     length = sizeof address;
     ck_assert_int_eq(jg_endpoint_own_address(receiver, (struct sockaddr *)&address, &length), 0);
     jg_endpoint *sender =
-        connected ? jg_open_endpoint(NULL, 0, .remote_path = "@juggle-test-receiver", .high_water = 20000)
-                  : jg_open_endpoint(NULL, 0, .path = "@juggle-test-sender", .high_water = 20000, .low_water = 5000);
+        connected ? jg_open_endpoint(NULL, 0, .remote_path = own_name('a'), .high_water = 20000)
+                  : jg_open_endpoint(NULL, 0, .path = own_name('b'), .high_water = 20000, .low_water = 5000);
     ck_assert_msg(sender != NULL, "%s", jg_error_text());
     if (connected)
         length = 0;

@@ -224,6 +224,48 @@ TASK_TEST(what_cannot_be_passed)
     return 0;
 }
 
+enum { MUCH = 4 << 20 };
+
+static int write_much(void *arg)
+{
+    char *data = calloc(1, MUCH);
+    int result = jg_write(arg, data, MUCH);
+    free(data);
+    return result;
+}
+
+struct passing {
+    jg_stream *stream;
+    int fd;
+};
+
+static int pass(void *arg)
+{
+    const struct passing *passing = arg;
+    return jg_send_fd(passing->stream, passing->fd);
+}
+
+TASK_TEST(an_fd_that_is_closed_too_early_costs_only_itself)
+{
+    jg_stream *ends[2];
+    char *data = malloc(MUCH), line[8];
+    fd_pair(ends);
+    struct passing passing = {ends[0], marked_file("early")};
+    jg_task *writer = jg_create_task(write_much, ends[0]), *passer = jg_create_task(pass, &passing);
+    ck_assert_int_eq(jg_sleep(0.01), 0); /* the fd is queued behind what nobody reads yet */
+    close(passing.fd);
+    ck_assert_int_eq(jg_read_exactly(ends[1], data, MUCH), MUCH);
+    ck_assert_int_eq(jg_await(writer), 0);
+    ck_assert_int_eq(jg_await(passer), -1);
+    ck_assert_int_eq(errno, EBADF);
+    ck_assert_int_eq(jg_write(ends[0], "on\n", 3), 0);
+    ck_assert_int_eq(jg_read_line(ends[1], line, sizeof line), 3);
+    ck_assert_int_eq(jg_close(ends[0]), 0);
+    ck_assert_int_eq(jg_close(ends[1]), 0);
+    free(data);
+    return 0;
+}
+
 static int pass_on(jg_stream *client, void *arg)
 {
     (void)arg;

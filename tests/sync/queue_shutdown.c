@@ -170,3 +170,44 @@ TEST(a_queue_without_capacity_is_shut_down)
 {
     RUN(end_hand_to_hand, NULL);
 }
+
+/* ---- Workers of a group, one of which fails ---- */
+
+static int work_or_fail(void *arg)
+{
+    jg_queue *jobs = arg;
+    int job;
+    while (jg_queue_get(jobs, &job) == 0) {
+        int result = job == 3 ? jg_fail(EIO, "a bad job") : jg_sleep(job == 1 ? 1000 : 0.001);
+        int error = errno;
+        jg_queue_task_done(jobs);
+        if (result < 0) {
+            jg_queue_shutdown(jobs, .immediate = true);
+            errno = error;
+            return -1;
+        }
+    }
+    return errno == EPIPE ? 0 : -1;
+}
+
+static int share_jobs(void *arg)
+{
+    (void)arg;
+    jg_autoqueue jobs = JG_QUEUE(int, 1);
+    jg_autogroup group = {0};
+    int job = 0;
+    for (int i = 0; i < 3; i++)
+        OK(jg_group_start(&group, work_or_fail, &jobs));
+    while (job < 100 && jg_queue_put(&jobs, &job) == 0)
+        job++;
+    ck_assert_int_lt(job, 100);
+    OK(jg_queue_join(&jobs));
+    FAILS(jg_group_wait(&group), EIO);
+    ck_assert_str_eq((errno = EIO, jg_error_text()), "a bad job");
+    return 0;
+}
+
+TEST(a_worker_that_fails_may_end_the_whole_group)
+{
+    RUN(share_jobs, NULL);
+}

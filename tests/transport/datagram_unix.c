@@ -37,7 +37,10 @@ TEST(paths_and_abstract_names)
     make_directory();
     check_round_trip(place, other_place);
     ck_assert_int_eq(rmdir(directory), 0); /* the files were removed */
-    check_round_trip("@juggle-test-datagram-1", "@juggle-test-datagram-2");
+    char one[64], other[64];               /* that no other process of the tests has */
+    snprintf(one, sizeof one, "@juggle-test-%d-1", (int)getpid());
+    snprintf(other, sizeof other, "@juggle-test-%d-2", (int)getpid());
+    check_round_trip(one, other);
     check_round_trip("", "");
 }
 

@@ -11,7 +11,9 @@ enum {
     TEXT_MOST = 256,
     STACK_KEPT_MOST = 64 * 1024, /* of each task */
     TASKS_MOST = 1 << 24,        /* more than that is a list that changes while it is read */
+    RUNS_MOST = 1 << 16,         /* the same */
     BELOW = 1024,                /* where the records of waits lie, most often */
+    TRIES = 100,
 };
 
 /* A record, and what lies below it in the same page: read at once, since each read is a system call. */
@@ -49,15 +51,23 @@ static void note_run(struct snapshot *snapshot, const struct jg__layout *layout,
     process_read_text(process, read_word(process, poller + layout->poller.name), run->poller, sizeof run->poller);
 }
 
+/* Returns false when the list has changed meanwhile: the threads are not stopped yet. */
+static bool find_runs_of(struct snapshot *snapshot, const struct jg__layout *layout)
+{
+    uint64_t head = (uint64_t)(uintptr_t)layout->schedulers, node = read_word(snapshot->process, head);
+    for (size_t n = 0; node && node != head && n < RUNS_MOST; n++) {
+        note_run(snapshot, layout, node - layout->scheduler.node);
+        node = read_word(snapshot->process, node);
+    }
+    return node == head;
+}
+
 static void find_runs(struct snapshot *snapshot)
 {
     for (size_t i = 0; i < snapshot->layouts.count; i++) {
-        const struct jg__layout *layout = &snapshot->layouts.all[i];
-        uint64_t head = (uint64_t)(uintptr_t)layout->schedulers, node = read_word(snapshot->process, head);
-        for (size_t n = 0; node && node != head && n < TASKS_MOST; n++) {
-            note_run(snapshot, layout, node - layout->scheduler.node);
-            node = read_word(snapshot->process, node);
-        }
+        size_t before = snapshot->count;
+        for (int tries = TRIES; !find_runs_of(snapshot, &snapshot->layouts.all[i]) && --tries > 0;)
+            snapshot->count = before;
     }
 }
 
@@ -116,14 +126,37 @@ static void see_wait(const struct snapshot *snapshot, const struct run *run, str
     }
 }
 
-static struct task *add_task(struct run *run)
+static size_t *slot_for(const struct run *run, uint64_t address)
 {
-    if (run->count == run->room) {
-        run->room = run->room ? run->room * 2 : 64;
-        run->tasks = allocate(run->tasks, run->room * sizeof *run->tasks);
-    }
+    size_t room = run->room * 2, slot = (size_t)((address >> 6) * UINT64_C(0x9e3779b97f4a7c15) >> 20) % room;
+    while (run->slots[slot] && run->tasks[run->slots[slot] - 1].address != address)
+        slot = (slot + 1) % room;
+    return &run->slots[slot];
+}
+
+static const struct task *task_at(const struct run *run, uint64_t address)
+{
+    size_t place = run->room ? *slot_for(run, address) : 0;
+    return place ? &run->tasks[place - 1] : NULL;
+}
+
+static void grow(struct run *run)
+{
+    run->room = run->room ? run->room * 2 : 64;
+    run->tasks = allocate(run->tasks, run->room * sizeof *run->tasks);
+    run->slots = allocate(run->slots, run->room * 2 * sizeof *run->slots);
+    memset(run->slots, 0, run->room * 2 * sizeof *run->slots);
+    for (size_t i = 0; i < run->count; i++)
+        *slot_for(run, run->tasks[i].address) = i + 1;
+}
+
+static struct task *add_task(struct run *run, uint64_t address)
+{
+    if (run->count == run->room)
+        grow(run);
+    *slot_for(run, address) = run->count + 1;
     struct task *task = &run->tasks[run->count++];
-    *task = (struct task){0};
+    *task = (struct task){.address = address};
     return task;
 }
 
@@ -132,8 +165,7 @@ static void note_task(const struct snapshot *snapshot, struct run *run, const st
     const struct jg__layout *layout = run->layout;
     const char *record = bytes_of(whole);
     uint64_t address = whole->address;
-    struct task *task = add_task(run);
-    task->address = address;
+    struct task *task = add_task(run, address);
     task->depth = depth;
     task->cancelled = record[layout->task.cancelled];
     task->stack_pointer = word_at(record, layout->task.stack_pointer);
@@ -151,6 +183,13 @@ static void note_task(const struct snapshot *snapshot, struct run *run, const st
         see_wait(snapshot, run, task, whole);
 }
 
+/* A task that was there before has moved meanwhile, in a program that is not stopped: the list may have no end. */
+static bool read_next(const struct process *process, const struct run *run, struct record *record, uint64_t address)
+{
+    return run->count < TASKS_MOST && !task_at(run, address) &&
+           read_record(process, record, address, run->layout->task.size);
+}
+
 static void walk_tree(const struct snapshot *snapshot, struct run *run)
 {
     const struct jg__layout *layout = run->layout;
@@ -165,9 +204,10 @@ static void walk_tree(const struct snapshot *snapshot, struct run *run)
             continue;
         }
         uint64_t address = level->node - layout->task.siblings;
-        if (run->count == TASKS_MOST || !read_record(snapshot->process, &record, address, layout->task.size)) {
+        if (!read_next(snapshot->process, run, &record, address)) {
             run->incomplete = true;
-            break;
+            depth--;
+            continue;
         }
         note_task(snapshot, run, &record, (int)depth - 1);
         level->node = word_at(bytes_of(&record), layout->task.siblings);
@@ -225,14 +265,6 @@ void snapshot_take(struct snapshot *snapshot, struct process *process, int flags
 }
 
 /* ---- Texts ---- */
-
-static const struct task *task_at(const struct run *run, uint64_t address)
-{
-    for (size_t i = 0; address && i < run->count; i++)
-        if (run->tasks[i].address == address)
-            return &run->tasks[i];
-    return NULL;
-}
 
 static const char *name_of(struct process *process, const struct task *task, char text[TEXT_MOST])
 {

@@ -30,6 +30,7 @@ struct run {
     struct registers registers;
     struct task *tasks; /* the tree, parents before their children */
     size_t count, room;
+    size_t *slots; /* a hash table of twice as much room: where a task is in `tasks`, and 1; 0: free */
 };
 
 struct snapshot {
