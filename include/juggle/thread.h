@@ -56,9 +56,10 @@ JG_API void jg_executor_get_statistics(jg_executor *executor, jg_executor_statis
  * loop.set_default_executor. */
 JG_API int jg_set_default_executor(jg_loop *loop, jg_executor *executor);
 
-/* From now on the running loop gives its default executor no more jobs (ESHUTDOWN); waits until those that it has given
- * it have ended. An executor that is not the process's own is shut down. Waits. Returns 0; -1 with ECANCELED,
- * ETIMEDOUT: the jobs go on. asyncio: loop.shutdown_default_executor. */
+/* From now on the running loop gives its default executor no more jobs (ESHUTDOWN); waits until those that it has
+ * given it have ended (those that were left to their threads, by .abandon, are not waited for). An executor that is
+ * not the process's own is shut down. Waits. Returns 0; -1 with ECANCELED, ETIMEDOUT: the jobs go on. asyncio:
+ * loop.shutdown_default_executor. */
 JG_API int jg_shutdown_default_executor(void);
 
 /* ---- Blocking functions, for tasks ---- */

@@ -18,8 +18,8 @@ static const struct timespec PATIENCE = {.tv_nsec = 100 * 1000 * 1000};
 enum { PATIENCES = 10 };
 
 static sem_t wanted;
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static int start_error; /* of the thread */
+static bool started; /* the thread */
+static pthread_mutex_t starting = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t one_by_one = PTHREAD_MUTEX_INITIALIZER;
 
 /* ---- In each loop's thread ---- */
@@ -86,7 +86,7 @@ static void *serve(void *arg)
     return arg;
 }
 
-static void start_thread(void)
+static int start_thread(void)
 {
     pthread_attr_t attributes;
     pthread_t thread;
@@ -97,9 +97,19 @@ static void start_thread(void)
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_attr_setstacksize(&attributes, SMALL_STACK);
     pthread_sigmask(SIG_SETMASK, &all, &before); /* signals are for the program's own threads */
-    start_error = pthread_create(&thread, &attributes, serve, NULL);
+    int error = pthread_create(&thread, &attributes, serve, NULL);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
+    return error;
+}
+
+static int start_once(void)
+{
+    pthread_mutex_lock(&starting);
+    int error = started ? 0 : start_thread();
+    started = error == 0;
+    pthread_mutex_unlock(&starting);
+    return error;
 }
 
 /* ---- The signal ---- */
@@ -117,9 +127,9 @@ int jg_dump_on_signal(int signum)
     struct sigaction action = {.sa_handler = on_signal, .sa_flags = SA_RESTART | SA_ONSTACK};
     int saved = errno;
     sigemptyset(&action.sa_mask);
-    pthread_once(&once, start_thread);
-    if (start_error)
-        return jg_fail(start_error, "jg_dump_on_signal: the thread: %s", strerror(start_error));
+    int error = start_once();
+    if (error)
+        return jg_fail(error, "jg_dump_on_signal: the thread: %s", strerror(error));
     if (sigaction(signum, &action, NULL) < 0)
         return jg_fail(errno, "jg_dump_on_signal: signal %d cannot be caught", signum);
     errno = saved;

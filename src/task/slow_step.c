@@ -129,14 +129,11 @@ static bool ask(const struct jg__scheduler *scheduler, pid_t thread)
         ;
     memset(&sample, 0, sizeof sample);
     atomic_store(&asked, scheduler);
-    if (tgkill(getpid(), thread, own_signal()) < 0)
-        return false;
-    while (sem_timedwait(&sampled, &until) < 0)
-        if (errno != EINTR) {
-            atomic_store(&asked, NULL);
-            return false;
-        }
-    return sample.here;
+    bool waits = tgkill(getpid(), thread, own_signal()) == 0;
+    while (waits)
+        waits = sem_timedwait(&sampled, &until) < 0 && errno == EINTR;
+    bool answered = atomic_exchange(&asked, NULL) == NULL;
+    return answered && sample.here;
 }
 
 static bool is_there(const struct jg__scheduler *scheduler)
@@ -292,6 +289,7 @@ static int update(void)
         return start();
     if (watching && !should) {
         sem_post(&end_of_watch);
+        sem_post(&sampled); /* it may wait for a thread that does not answer */
         pthread_join(watcher, NULL);
         watching = false;
     }

@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -96,4 +97,23 @@ TEST(a_signal_that_cannot_be_caught_is_refused)
     ck_assert_int_eq(errno, EINVAL);
     ck_assert_int_eq(jg_dump_on_signal(12345), -1);
     ck_assert_int_eq(errno, EINVAL);
+}
+
+TEST(it_can_be_called_again_when_its_thread_could_not_be_started)
+{
+#if defined(__SANITIZE_ADDRESS__)
+    SKIP("AddressSanitizer needs a thread of its own at the end");
+#endif
+    struct rlimit before;
+    pthread_t thread;
+    ck_assert_int_eq(getrlimit(RLIMIT_NPROC, &before), 0);
+    if (getuid() == 0 && setresuid(65534, 65534, 65534) < 0)
+        SKIP("the user cannot be changed");
+    ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &(struct rlimit){1, before.rlim_max}), 0);
+    if (pthread_create(&thread, NULL, (void *(*)(void *))(void *)getpid, NULL) == 0)
+        SKIP("the limit of threads does not hold here");
+    ck_assert_int_eq(jg_dump_on_signal(SIGUSR1), -1);
+    ck_assert_int_eq(errno, EAGAIN);
+    ck_assert_int_eq(setrlimit(RLIMIT_NPROC, &before), 0);
+    ck_assert_int_eq(jg_dump_on_signal(SIGUSR1), 0);
 }

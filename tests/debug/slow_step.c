@@ -16,9 +16,9 @@ static const char SLOW[] = "without a wait";
 
 /* ThreadSanitizer keeps signals until the next system call, which is where it shows their handlers. */
 #if defined(__SANITIZE_THREAD__)
-static const bool signals_are_late = true;
+static const bool under_thread_sanitizer = true;
 #else
-static const bool signals_are_late = false;
+static const bool under_thread_sanitizer = false;
 #endif
 
 static double seconds_now(void)
@@ -69,7 +69,7 @@ TEST(a_slow_step_is_reported_with_task_place_and_functions)
     RUN(run_worker, &one);
     ck_assert_int_eq(reports_heard(), 1);
     ck_assert(in_order(last_report(), "busy bee: has run for more than 50 ms", ", in ", "slow_step.c:"));
-    if (!signals_are_late)
+    if (!under_thread_sanitizer)
         ck_assert(in_order(last_report(), ", in ", "compute", "called by worker (created at "));
     ck_assert_ptr_null(strstr(last_report(), "jg__"));
 }
@@ -135,7 +135,7 @@ TEST(a_slow_callback_of_the_loop_is_reported)
     RUN(wait_for_callback, &one);
     ck_assert_int_eq(reports_heard(), 1);
     ck_assert(in_order(last_report(), "a callback of the loop has run", ", in "));
-    if (!signals_are_late)
+    if (!under_thread_sanitizer)
         ck_assert(in_order(last_report(), ", in ", "slow_callback"));
 }
 
@@ -318,6 +318,43 @@ TEST(the_steps_of_all_threads_are_watched)
     ck_assert_int_eq(reports_heard(), 2);
 }
 
+static double silence; /* a step of a thread that does not answer ends then */
+
+static int be_silent(void *arg)
+{
+    (void)arg;
+    while (seconds_now() < silence)
+        ;
+    return 0;
+}
+
+static void *silent_thread(void *arg)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    RUN(be_silent, NULL);
+    return arg;
+}
+
+/* The one that looks waits a second for an answer; other runs begin and end meanwhile. */
+TEST(a_thread_that_does_not_answer_holds_up_no_other_run)
+{
+    pthread_t thread;
+    int runs = 0;
+    debug_with_limit(0.01);
+    silence = seconds_now() + 0.8;
+    double asked = seconds_now() + 0.3;
+    ck_assert_int_eq(pthread_create(&thread, NULL, silent_thread, NULL), 0);
+    while (seconds_now() < silence) {
+        RUN(do_nothing, NULL);
+        runs += seconds_now() > asked && seconds_now() < silence;
+    }
+    pthread_join(thread, NULL);
+    ck_assert_int_gt(runs, 0);
+    ck_assert_int_eq(reports_heard(), 0);
+}
+
 static atomic_bool child_is_over;
 
 static int run_till_the_child_is_over(void *arg)
@@ -338,6 +375,8 @@ static void *running_thread(void *arg)
 /* Neither the thread that looks nor the locks of others come along. */
 TEST(a_child_of_a_program_in_debug_mode_has_its_own)
 {
+    if (under_thread_sanitizer)
+        SKIP("ThreadSanitizer starts no threads in the child of a fork");
     pthread_t thread;
     int one = 1, status;
     debug_with_limit(0.05);

@@ -1,5 +1,6 @@
 #include "process.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -132,6 +133,40 @@ void process_open(struct process *process, pid_t pid)
     *process = (struct process){.pid = pid};
     read_mappings(process);
     read_headers(process);
+}
+
+/* ---- Threads ---- */
+
+/* The last one of "NSpid: 4711 12": as the innermost namespace has it. */
+static pid_t id_inside(const struct process *process, pid_t thread)
+{
+    char path[64], line[256];
+    pid_t inside = 0;
+    snprintf(path, sizeof path, "/proc/%d/task/%d/status", (int)process->pid, (int)thread);
+    FILE *file = fopen(path, "re");
+    while (file && fgets(line, sizeof line, file)) {
+        const char *last = strrchr(line, '\t');
+        if (last && strncmp(line, "NSpid:", 6) == 0)
+            inside = (pid_t)strtol(last, NULL, 10);
+    }
+    if (file)
+        fclose(file);
+    return inside;
+}
+
+pid_t process_thread(const struct process *process, pid_t inside)
+{
+    char path[64];
+    pid_t found = id_inside(process, inside) == inside ? inside : 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)process->pid);
+    DIR *threads = found ? NULL : opendir(path);
+    for (const struct dirent *entry; threads && !found && (entry = readdir(threads));) {
+        pid_t thread = (pid_t)strtol(entry->d_name, NULL, 10); /* 0 of "." */
+        found = thread && id_inside(process, thread) == inside ? thread : 0;
+    }
+    if (threads)
+        closedir(threads);
+    return found;
 }
 
 /* ---- Memory ---- */

@@ -32,6 +32,10 @@ void *allocate(void *block, size_t bytes);
 /* Opens it, or ends the command with the reason why not. */
 void process_open(struct process *process, pid_t pid);
 
+/* The id by which this command knows a thread that the process, perhaps in a container with ids of its own, knows by
+ * that one; 0 when there is none. */
+pid_t process_thread(const struct process *process, pid_t inside);
+
 /* Reads memory: now, or what it was when its page was first read. */
 bool process_read(const struct process *process, uint64_t address, void *buffer, size_t size);
 bool process_read_kept(struct process *process, uint64_t address, void *buffer, size_t size);

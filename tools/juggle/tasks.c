@@ -47,7 +47,7 @@ static void note_run(struct snapshot *snapshot, const struct jg__layout *layout,
     process_read(process, scheduler + layout->scheduler.thread, &thread, sizeof thread);
     snapshot->runs = allocate(snapshot->runs, (snapshot->count + 1) * sizeof *snapshot->runs);
     struct run *run = &snapshot->runs[snapshot->count++];
-    *run = (struct run){.layout = layout, .address = scheduler, .thread = thread};
+    *run = (struct run){.layout = layout, .address = scheduler, .thread = process_thread(process, thread)};
     process_read_text(process, read_word(process, poller + layout->poller.name), run->poller, sizeof run->poller);
 }
 
