@@ -5,7 +5,6 @@
  *     periodic SECONDS COMMAND */
 #include <errno.h>
 #include <juggle.h>
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -34,7 +33,7 @@ static int run_periodically(void *arg)
     struct job *job = arg;
     double start = jg_time();
     for (double n = 1;; n++) {
-        double late = floor((jg_time() - start) / job->period) + 1 - n;
+        double late = (double)(unsigned long)((jg_time() - start) / job->period) + 1 - n;
         if (late > 0) {
             job->skipped += (unsigned long)late;
             n += late;

@@ -409,7 +409,7 @@ static int watch_content(void *arg)
 static int replace_often(void *arg)
 {
     static char data[100000];
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 10; i++) {
         memset(data, 'a' + i % 26, sizeof data);
         if (jg_write_file(arg, data, sizeof data, .no_sync = true) < 0)
             return -1;

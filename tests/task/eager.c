@@ -160,7 +160,7 @@ static void create_in_callback(void *arg)
 static int create_deep(void *arg)
 {
     jg_task **task = arg;
-    char b[] = "b";
+    static char b[] = "b"; /* the task begins when this frame is gone */
     *task = jg_create_task(note_only, b, .eager = true);
     ck_assert(!jg_task_done(*task));
     note("d");
