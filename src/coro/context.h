@@ -66,8 +66,8 @@ long jg__context_return(struct jg__context *from, struct jg__context *to);
  * switch. */
 int jg__context_call_on(struct jg__context *on, int (*fn)(void *arg), void *arg);
 
-/* Calls fn(arg) where it stands, but so that an unwinder, if fn asks one, finds the frames of the suspended context `on`
- * behind fn's. With ucontext, whose registers no CFI can describe here, it does not call. */
+/* Calls fn(arg) where it stands, but so that an unwinder, if fn asks one, finds the frames of the suspended context
+ * `on` behind fn's. With ucontext, whose registers no CFI can describe here, it does not call. */
 int jg__context_trace(const struct jg__context *on, int (*fn)(void *arg), void *arg);
 
 #if JG__SANITIZED

@@ -195,7 +195,7 @@ TEST(many_children_at_once)
 {
     enum { CHILDREN = 100 };
     struct ended children[CHILDREN];
-    char status[CHILDREN][16];
+    char status[CHILDREN][32];
     open_loop();
     for (int i = 0; i < CHILDREN; i++) {
         snprintf(status[i], sizeof status[i], "exit %d", i);
