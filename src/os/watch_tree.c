@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <juggle/file.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
@@ -18,13 +19,10 @@ struct jg__watched {
 
 static char *concatenate(const char *first, const char *between, const char *last)
 {
-    size_t a = strlen(first), b = strlen(between), c = strlen(last);
-    char *text = jg__allocate(a + b + c + 1);
-    if (!text)
-        return NULL;
-    memcpy(text, first, a);
-    memcpy(text + a, between, b);
-    memcpy(text + a + b, last, c + 1);
+    size_t size = strlen(first) + strlen(between) + strlen(last) + 1;
+    char *text = jg__allocate(size);
+    if (text)
+        snprintf(text, size, "%s%s%s", first, between, last);
     return text;
 }
 

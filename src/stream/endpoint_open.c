@@ -58,17 +58,18 @@ static int find_any(struct jg__candidates *found, int family, int port)
 
 /* One attempt. NULL with errno. */
 static struct jg__endpoint *open_one(const struct jg__candidate *own, const struct jg__candidate *remote,
-                                     jg_datagram_options *options)
+                                     const jg_datagram_options *options)
 {
     struct jg__endpoint *endpoint = jg__endpoint_new(jg_task_loop(), options);
     if (!endpoint) {
         jg_fail(ENOMEM, "%s: out of memory", call);
         return NULL;
     }
-    options->remote_address = remote ? &remote->address.any : NULL;
-    options->remote_address_length = remote ? remote->length : 0;
-    if (jg__datagram_open(&endpoint->transport, own ? &own->address.any : NULL, own ? own->length : 0, options, call) ==
-        0)
+    jg_datagram_options connected = *options;
+    connected.remote_address = remote ? &remote->address.any : NULL;
+    connected.remote_address_length = remote ? remote->length : 0;
+    const struct sockaddr *address = own ? &own->address.any : NULL;
+    if (jg__datagram_open(&endpoint->transport, address, own ? own->length : 0, &connected, call) == 0)
         return endpoint;
     jg__endpoint_put_back(endpoint);
     return NULL;
@@ -76,7 +77,7 @@ static struct jg__endpoint *open_one(const struct jg__candidate *own, const stru
 
 /* Each own address with each remote one of its family, until one works. */
 static struct jg__endpoint *open_first(const struct jg__candidates *own, const struct jg__candidates *remote,
-                                       jg_datagram_options *options)
+                                       const jg_datagram_options *options)
 {
     jg_fail(EAFNOSUPPORT, "%s: no address of the one end is of the family of the other", call);
     for (size_t i = 0; i < own->count; i++) {
@@ -94,9 +95,9 @@ static struct jg__endpoint *open_first(const struct jg__candidates *own, const s
 
 /* Without a host, this end takes the family of the other one, or of the group. */
 static struct jg__endpoint *open_from(const char *host, int port, const struct jg__candidates *remote, int family,
-                                      jg_datagram_options *options)
+                                      const jg_datagram_options *options)
 {
-    struct jg__candidates own;
+    struct jg__candidates own = {0};
     if (!family && options->multicast_group)
         family = options->multicast_group->sa_family;
     if (!family && !host && remote->count)
@@ -112,7 +113,7 @@ static struct jg__endpoint *open_from(const char *host, int port, const struct j
 }
 
 static struct jg__endpoint *open_ip(const char *host, int port, const jg_endpoint_options *options,
-                                    jg_datagram_options *transport_options)
+                                    const jg_datagram_options *transport_options)
 {
     struct jg__candidates remote = {0};
     int family = options->family || options->remote_host ? options->family : AF_INET;
@@ -137,7 +138,7 @@ static int unix_candidate(const char *path, struct jg__candidate *candidate)
 }
 
 static struct jg__endpoint *open_unix(const char *host, int port, const jg_endpoint_options *options,
-                                      jg_datagram_options *transport_options)
+                                      const jg_datagram_options *transport_options)
 {
     struct jg__candidate own, remote;
     if (host || port || options->remote_host || options->remote_port || options->multicast_group) {
@@ -153,7 +154,7 @@ jg_endpoint *jg_open_endpoint_with(const char *host, int port, const jg_endpoint
 {
     jg_endpoint_options whole;
     jg_datagram_options transport_options;
-    struct jg__candidate group;
+    struct jg__candidate group = {0};
     options = jg__whole_options(options, &whole, sizeof whole);
     if (jg__enter_wait(call) < 0)
         return NULL;

@@ -132,6 +132,7 @@ TASK_TEST(a_slow_reader_in_memory_slows_its_writer)
         JG_TIMEOUT(limit, 0.02);
         FAILS(jg_drain(ends[0]), ETIMEDOUT);
     }
+    ck_assert_uint_gt(written, 0);
     char *back = malloc(written);
     ck_assert_int_eq(jg_read_exactly(ends[1], back, written), (ssize_t)written);
     free(back);

@@ -159,6 +159,7 @@ TASK_TEST(a_slow_reader_slows_the_writer)
     }
     ck_assert_int_eq(errno, EAGAIN);
     free(data);
+    ck_assert_uint_gt(written, 0);
     char *back = malloc(written);
     ck_assert_int_eq(jg_read_exactly(ends[0], back, written), (ssize_t)written);
     check_pattern(back, 0, written);
@@ -365,6 +366,7 @@ TASK_TEST(pipes_without_fds)
     ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
     while ((taken[count] = open("/dev/null", O_RDONLY | O_CLOEXEC)) >= 0)
         count++;
+    ck_assert_int_ge(count, 2);
     FAILS(jg_open_pipe(&ends[0], &ends[1]), EMFILE);
     close(taken[--count]);
     FAILS(jg_open_pipe(&ends[0], &ends[1]), EMFILE);
