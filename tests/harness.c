@@ -36,6 +36,13 @@ const char *__asan_default_options(void)
     return "abort_on_error=1";
 }
 
+/* glibc's resolver has memory of its own while it waits for an answer that nobody wants any more. */
+const char *__lsan_default_suppressions(void);
+const char *__lsan_default_suppressions(void)
+{
+    return "leak:__res_context_send\n";
+}
+
 const char *__ubsan_default_options(void);
 const char *__ubsan_default_options(void)
 {
