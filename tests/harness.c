@@ -29,6 +29,34 @@ enum { SANITIZED = 0 };
 
 enum { MOST_FDS = 1024, TEXT_SIZE = 4096 };
 
+/* ---- Memory that is refused ---- */
+
+atomic_bool refuse_memory;
+
+static void *allocate(size_t bytes, void *arg)
+{
+    (void)arg;
+    return atomic_load(&refuse_memory) ? NULL : malloc(bytes);
+}
+
+static void *reallocate(void *block, size_t bytes, void *arg)
+{
+    (void)arg;
+    return atomic_load(&refuse_memory) ? NULL : realloc(block, bytes);
+}
+
+static void release(void *block, void *arg)
+{
+    (void)arg;
+    free(block);
+}
+
+void use_refusing_allocator(void)
+{
+    static const jg_allocator refusing = {allocate, reallocate, release, NULL};
+    ck_assert_int_eq(jg_set_allocator(&refusing), 0);
+}
+
 /* What the sanitizers find aborts, so that a test can expect it. */
 const char *__asan_default_options(void);
 const char *__asan_default_options(void)

@@ -12,7 +12,9 @@
 #include <check.h>
 #include <errno.h>
 #include <juggle.h>
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct harness_test {
@@ -44,6 +46,17 @@ int harness_slowness(void);
         int harness_result = jg_run(fn, arg);                                                                   \
         ck_assert_msg(harness_result == 0, "jg_run(%s) returned %d: %s", #fn, harness_result, strerror(errno)); \
     } while (0)
+
+/* An assertion for other threads: Check counts its own without a lock. */
+#define CHECK(condition)  \
+    do {                  \
+        if (!(condition)) \
+            abort();      \
+    } while (0)
+
+/* Memory is refused while refuse_memory is set, once use_refusing_allocator was called, first of all in a test. */
+extern atomic_bool refuse_memory;
+void use_refusing_allocator(void);
 
 #define HARNESS_TEST(test_name, text)                                                                     \
     static void test_##test_name(void);                                                                   \

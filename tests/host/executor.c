@@ -503,30 +503,9 @@ TEST(a_forked_child_has_threads_of_its_own)
 
 /* ---- Out of memory ---- */
 
-static bool refuse_memory;
-
-static void *allocate(size_t bytes, void *arg)
-{
-    (void)arg;
-    return refuse_memory ? NULL : malloc(bytes);
-}
-
-static void *reallocate(void *block, size_t bytes, void *arg)
-{
-    (void)arg;
-    return refuse_memory ? NULL : realloc(block, bytes);
-}
-
-static void release(void *block, void *arg)
-{
-    (void)arg;
-    free(block);
-}
-
 TEST(without_memory_executors_and_first_jobs_fail_with_enomem)
 {
-    static const jg_allocator failing = {allocate, reallocate, release, NULL};
-    ck_assert_int_eq(jg_set_allocator(&failing), 0);
+    use_refusing_allocator();
     jg_loop *loop = new_loop();
     jg_job job = {.work = return_at_once, .done = count_done};
     refuse_memory = true;

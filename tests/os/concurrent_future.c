@@ -10,12 +10,6 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define CHECK(condition)  \
-    do {                  \
-        if (!(condition)) \
-            abort();      \
-    } while (0)
-
 static atomic_int ran, ended;
 
 /* ---- A thread beside the run ---- */
@@ -389,26 +383,6 @@ TEST(a_task_may_ask_its_own_loop)
 
 /* ---- Out of memory ---- */
 
-static atomic_bool refuse_memory;
-
-static void *allocate(size_t bytes, void *arg)
-{
-    (void)arg;
-    return atomic_load(&refuse_memory) ? NULL : malloc(bytes);
-}
-
-static void *reallocate(void *block, size_t bytes, void *arg)
-{
-    (void)arg;
-    return atomic_load(&refuse_memory) ? NULL : realloc(block, bytes);
-}
-
-static void release(void *block, void *arg)
-{
-    (void)arg;
-    free(block);
-}
-
 static void starve(jg_loop *loop)
 {
     atomic_store(&refuse_memory, true);
@@ -421,7 +395,6 @@ static void starve(jg_loop *loop)
 
 TEST(without_memory_a_coroutine_fails_with_enomem)
 {
-    static const jg_allocator failing = {allocate, reallocate, release, NULL};
-    ck_assert_int_eq(jg_set_allocator(&failing), 0);
+    use_refusing_allocator();
     beside_a_loop(starve);
 }

@@ -16,12 +16,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define CHECK(condition)  \
-    do {                  \
-        if (!(condition)) \
-            abort();      \
-    } while (0)
-
 enum { MOST = 64 };
 
 static atomic_int started, cancelled;
@@ -359,26 +353,6 @@ TEST_ABORTS(workers_inside_run_abort, "jg_run_workers: called inside jg_run")
     jg_run(run_workers_inside, NULL);
 }
 
-static atomic_bool refuse_memory;
-
-static void *allocate(size_t bytes, void *arg)
-{
-    (void)arg;
-    return atomic_load(&refuse_memory) ? NULL : malloc(bytes);
-}
-
-static void *reallocate(void *block, size_t bytes, void *arg)
-{
-    (void)arg;
-    return atomic_load(&refuse_memory) ? NULL : realloc(block, bytes);
-}
-
-static void release(void *block, void *arg)
-{
-    (void)arg;
-    free(block);
-}
-
 static int starve(void *arg)
 {
     atomic_store(&refuse_memory, true);
@@ -388,8 +362,7 @@ static int starve(void *arg)
 
 TEST(without_memory_workers_fail_with_enomem)
 {
-    static const jg_allocator failing = {allocate, reallocate, release, NULL};
-    ck_assert_int_eq(jg_set_allocator(&failing), 0);
+    use_refusing_allocator();
     atomic_store(&refuse_memory, true);
     FAILS(jg_run_workers(succeed_always, NULL, .workers = 2), ENOMEM);
     atomic_store(&refuse_memory, false);
